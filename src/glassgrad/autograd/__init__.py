@@ -1,0 +1,12 @@
+"""PyTorch's `autograd`: `backward`, `grad`, `Function`, the grad modes."""
+
+from ..graph.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
+from ..tensor import Tensor as Variable
+from . import function, graph
+from .backward import backward, grad
+from .function import Function
+
+__all__ = [
+    "Function", "Variable", "backward", "enable_grad", "function", "grad", "graph", "inference_mode",
+    "no_grad", "set_grad_enabled",
+]  # fmt: skip

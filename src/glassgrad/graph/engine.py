@@ -1,0 +1,149 @@
+"""The walk backwards: nodes in the order opposite to their making, gradients added where edges meet. No recursion."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from .modes import mode
+from .node import AccumulateGrad, Freed, Node, Output
+
+by_creation = attrgetter("seq")
+
+
+def reachable(roots: Iterable[Any]) -> list[Node]:
+    """Every node under the roots, newest first."""
+    seen = {r for r in roots if isinstance(r, Node)}
+    stack = list(seen)
+    pop, push, add = stack.pop, stack.append, seen.add
+    while stack:
+        for e in pop().edges:
+            if e is not None and e not in seen and isinstance(e, Node):
+                add(e)
+                push(e)
+    return sorted(seen, key=by_creation, reverse=True)
+
+
+def leading_to(order: list[Node], targets: Any) -> list[Node]:
+    """Those nodes of `order` from which a gradient can reach a target."""
+    useful = set()
+    for n in reversed(order):
+        for e in n.edges:
+            if e in targets or e in useful:
+                useful.add(n)
+                break
+    return [n for n in order if n in useful or n in targets]
+
+
+def run(
+    roots: list[tuple[Any, Any]], keep: bool, graph: bool, targets: Any = None, accumulate: bool = True
+) -> dict[Any, Any]:
+    """Sends the gradients of `roots` (edge, gradient) down the graph.
+
+    Without `targets` every leaf accumulates; with them only those do (or, without `accumulate`, none), and the gradients
+    that arrived at the targets are returned.
+    """
+    grads: dict[Any, Any] = {}
+    for edge, g in roots:
+        before = grads.get(edge)
+        grads[edge] = g if before is None else before + g
+    order = reachable(grads)
+    if targets is not None:
+        order = leading_to(order, targets)
+    if keep:
+        freed = None
+    else:
+        frame: Any = sys._getframe(2)
+        freed = Freed((frame.f_code, frame.f_lasti))
+    found: dict[Any, Any] = {}
+    before_mode, mode.grad = mode.grad, graph
+    take = grads.pop
+    look = grads.get
+    try:
+        for n in order:
+            g = take(n, None)
+            if g is None:
+                continue
+            if n.hooks is not None:
+                g = before_node(n, g, graph)
+            if targets is not None and n in targets:
+                found[n] = g
+            if n.__class__ is Output:
+                slots = look(n.node)
+                if slots is None:
+                    slots = grads[n.node] = [None] * n.node.outputs
+                slots[n.nr] = g if slots[n.nr] is None else slots[n.nr] + g
+                continue
+            outs = n.backward_graph(g) if graph else n.backward(g, freed)
+            if n.hooks is not None and n.hooks.post:
+                outs = after_node(n, outs, g, graph)
+            for e, gi in zip(n.edges, outs):
+                if e is not None and gi is not None:
+                    p = look(e)
+                    grads[e] = gi if p is None else p + gi
+            g = gi = outs = p = None  # nobody but the leaf shall hold its gradient
+        leaves = list(grads)
+        for leaf in leaves:
+            g = take(leaf)
+            if isinstance(leaf, Node):
+                if type(leaf) is AccumulateGrad:
+                    leaf.variable._accumulate(g)
+                continue
+            if targets is not None:
+                if leaf not in targets:
+                    continue
+                if not accumulate:
+                    found[leaf] = leaf._hooked(g, graph) if "_leaf_hooks" in leaf.__dict__ else g
+                    continue
+            leaf._accumulate(g, graph)
+    finally:
+        mode.grad = before_mode
+    return found
+
+
+def before_node(node: Any, grad: Any, graph: bool) -> Any:
+    """The gradient after the hooks on the tensor and those before the node."""
+    wrap, unwrap = (lambda g: g), (lambda g: g)
+    if not graph:
+        wrap, unwrap = node.wrap, lambda t: t._data
+    hooks = node.hooks
+    if hooks.tensor:
+        t = wrap(grad)
+        for hook in list(hooks.tensor.values()):
+            new = hook(t)
+            if new is not None:
+                t = new
+        grad = unwrap(t)
+    if hooks.pre:
+        several = type(grad) is list
+        out = tuple(None if g is None else wrap(g) for g in (grad if several else (grad,)))
+        for pre in list(hooks.pre.values()):
+            replaced = pre(out)
+            if replaced is not None:
+                out = replaced if isinstance(replaced, tuple) else (replaced,)
+        values = [None if g is None else unwrap(g) for g in out]
+        grad = values if several else values[0]
+    return grad
+
+
+def after_node(node: Any, grads: Any, grad: Any, graph: bool) -> Any:
+    """The gradients of the edges after the hooks on the node."""
+    wrap, unwrap = (lambda g: g), (lambda g: g)
+    if not graph:
+        wrap, unwrap = node.wrap, lambda t: t._data
+    into = tuple(None if g is None else wrap(g) for g in (grad if type(grad) is list else (grad,)))
+    outs = tuple(None if g is None or e is None else wrap(g) for e, g in zip(node.edges, grads))
+    for hook in list(node.hooks.post.values()):
+        new = hook(outs, into)
+        if new is not None:
+            outs = new if isinstance(new, tuple) else (new,)
+    return tuple(None if g is None else unwrap(g) for g in outs)
+
+
+def ones_like(data: Any) -> Any:
+    """The gradient that a scalar starts with."""
+    return data.dtype.type(1) if data.ndim == 0 else np.ones_like(data)

@@ -1,0 +1,179 @@
+"""Which tensors share memory, and how often it was written: versions, views, and writes in place.
+
+A tensor has no Memory until it is written in place, viewed, or handed to NumPy: until then its version is 0 and nobody
+else can see its data.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .node import Node, count, edge_of
+
+
+def keep_freed_memory() -> None:
+    """Lets the C library keep freed memory for the next array, instead of handing it back to the system each time.
+
+    glibc returns the top of its heap when more than a threshold is free, and raises that threshold to twice the largest block
+    that was ever freed, up to 64 MB. Without this, arrays of some megabytes are paged in anew for every operation, which costs
+    three times the arithmetic. The block is never touched; other C libraries take no notice.
+    """
+    np.empty(32 * 2**20 - 2**16, np.uint8)
+
+
+keep_freed_memory()
+
+
+class Memory:
+    """What tensors that share memory have in common: how often it was written, by whom last, and the views of it."""
+
+    __slots__ = ("version", "writer", "views", "shared", "_prune_at")
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.writer: Any = None
+        self.views: list[weakref.ref[Any]] = []
+        self.shared = False  # somebody else sees the data: writes must go into it, not replace it
+        self._prune_at = 8
+
+    root = property(lambda self: self)
+    base = None
+
+    def add_view(self, view: Any) -> None:
+        views = self.views
+        if len(views) >= self._prune_at:
+            self.views = views = [v for v in views if v() is not None]
+            self._prune_at = 2 * len(views) + 8
+        views.append(weakref.ref(view))
+
+
+class View:
+    """A tensor's place in another's memory: the base, and the function that makes the view from it again."""
+
+    __slots__ = ("root", "base", "replay")
+
+    def __init__(self, root: Memory, base: Any, replay: Callable[[Any], Any] | None):
+        self.root, self.base, self.replay = root, base, replay
+
+    version = property(lambda self: self.root.version)
+    writer = property(lambda self: self.root.writer)
+
+
+def memory_of(tensor: Any) -> Memory:
+    """The tensor's Memory, made on first need; a node that kept the bare data as its result is told of it."""
+    m = tensor._memory
+    if m is not None:
+        return m.root
+    m = tensor._memory = Memory()
+    node = tensor._fn
+    if node is not None and "result" in node.saves and node.result_memory is None:
+        node.result_memory = (m, 0)
+    return m
+
+
+def materialize(tensor: Any) -> np.ndarray:
+    """The tensor's data as an array with memory of its own: a NumPy scalar has none."""
+    data = tensor._data
+    if isinstance(data, np.generic):
+        data = tensor._data = np.array(data)
+    return data
+
+
+def share(tensor: Any) -> Any:
+    """The data, from now on also seen by others: NumPy arrays, views."""
+    memory_of(tensor).shared = True
+    return materialize(tensor)
+
+
+def alias(tensor: Any, out: Any, replay: Callable[[Any], Any] | None) -> Any:
+    """Makes `out` share `tensor`'s memory and version; with `replay` it is a view that a write can go through."""
+    root = memory_of(tensor)
+    root.shared = True
+    if replay is None:
+        out._memory = View(root, None, None)
+        return out
+    own = tensor._memory
+    if own.base is not None:
+        first, then, base = own.replay, replay, own.base
+        out._memory = View(root, base, lambda b: then(first(b)))
+    else:
+        out._memory = View(root, tensor, replay)
+    root.add_view(out)
+    return out
+
+
+def write(tensor: Any, data: Any) -> None:
+    """Puts `data` (already of the right shape) into the tensor's memory and counts the write."""
+    memory = memory_of(tensor)
+    own = tensor._data
+    if memory.shared and type(own) is np.ndarray:
+        np.copyto(own, data, casting="unsafe")
+    elif data.dtype == own.dtype:
+        tensor._data = data
+    else:
+        tensor._data = data.astype(own.dtype)
+    memory.version += 1
+
+
+def remember_writer(tensor: Any, depth: int = 2) -> None:
+    """Notes the line that writes, for the error that a stale saved tensor would need."""
+    frame = sys._getframe(depth)
+    tensor._memory.root.writer = (frame.f_code, frame.f_lasti)
+
+
+class CopySlices(Node):
+    """A write into a view, seen from its base: the base's gradient without the slice, and the slice's to what was written."""
+
+    __slots__ = ("replay", "shape")
+
+    def backward(self, grad: Any, freed: Any) -> tuple[Any, ...]:
+        to_base, to_written = self.edges
+        rest = None
+        if to_base is not None:
+            rest = np.array(grad)
+            self._slice(rest)[...] = 0
+        return rest, (np.array(self._slice(np.asarray(grad))) if to_written is not None else None)
+
+    def _slice(self, array: Any) -> Any:
+        return self.replay(self.wrap(array))._data
+
+    def backward_graph(self, grad: Any) -> tuple[Any, ...]:
+        to_base, to_written = self.edges
+        rest = None
+        if to_base is not None:
+            mask = np.ones(self.shape, grad._data.dtype)
+            self._slice(mask)[...] = 0
+            rest = grad * self.wrap(mask)
+        return rest, (self.replay(grad) if to_written is not None else None)
+
+
+def rebase(tensor: Any, out: Any) -> None:
+    """After a write in place: `tensor` now is what made `out`; through a view, so is the base, and so are its other views."""
+    own = tensor._memory
+    base = own.base
+    if base is None:
+        tensor._fn, tensor._needs = out._fn, out._needs
+        target = tensor
+    else:
+        if out._needs or base._needs:
+            node = object.__new__(CopySlices)
+            node.hooks, node.seq = None, count()
+            node.edges = (edge_of(base), edge_of(out))
+            node.replay, node.shape = own.replay, base._data.shape
+            base._fn, base._needs = node, True
+        target = base
+    refresh_views(own.root, target)
+
+
+def refresh_views(memory: Memory, base: Any) -> None:
+    """Gives the views of a base that was written a node that starts from what the base now is."""
+    for reference in memory.views:
+        view = reference()
+        if view is not None and view._memory.base is base:
+            again = view._memory.replay(base)
+            view._fn, view._needs = again._fn, again._needs

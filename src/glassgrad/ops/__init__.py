@@ -1,0 +1,1 @@
+"""The knowledge: every operation, declared once, with its derivative."""

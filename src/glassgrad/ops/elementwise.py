@@ -1,0 +1,325 @@
+"""Elementwise operations: arithmetic, powers, exponentials, trigonometry, rounding, comparisons.
+
+Each line is an op: its name, its value, its derivative by each input.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..dtypes import NUMBERS, result_dtype
+from ..tensor import Tensor
+from . import arrays
+from .declare import elementwise, into, is_complex, opaque, vjp
+
+# ------------------------------------------------------------------------------------------------ arithmetic
+_add = elementwise("add", operator.add, 1, 1, ufunc=np.add, floats=False)
+_sub = elementwise("sub", operator.sub, 1, -1, ufunc=np.subtract, floats=False)
+mul = elementwise("mul", operator.mul, lambda other: other, lambda self: self, ufunc=np.multiply, floats=False)
+_div = elementwise("div", operator.truediv, lambda other: 1 / other, lambda self, other: -self / (other * other),
+                   ufunc=np.true_divide)  # fmt: skip
+rsub_number = elementwise("_rsub", lambda self, other: other - self, -1, node="RsubBackward1", floats=False)
+neg = elementwise("neg", operator.neg, -1, ufunc=np.negative, floats=False)
+reciprocal = elementwise("reciprocal", lambda self: 1 / self, lambda result: -result * result, ufunc=np.reciprocal)
+abs = elementwise("abs", np.absolute, lambda self: np.conj(self / np.where(self == 0, 1 + self, np.sqrt((self * np.conj(self)))))
+                  if is_complex(self) else np.sign(self), floats=False)  # fmt: skip
+_remainder_number = elementwise("_remainder_number", lambda self, other: np.remainder(self, other), 1, node="RemainderBackward0", floats=False)
+_remainder = elementwise("remainder", np.remainder, 1, lambda self, other: -np.floor(self / other), node="RemainderBackward1", floats=False)
+_fmod_number = elementwise("_fmod_number", lambda self, other: np.fmod(self, other), 1, node="FmodBackward0", floats=False)
+_fmod = elementwise("fmod", np.fmod, 1, lambda self, other: -np.trunc(self / other), node="FmodBackward1", floats=False)
+
+
+def remainder(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """input - other · ⌊input / other⌋: the remainder with the sign of other."""
+    if type(other) in NUMBERS and isinstance(input, Tensor) and input._data.dtype.kind == "f":
+        return _remainder_number(input, other, out=out)
+    return _remainder(input, other, out=out)
+
+
+def fmod(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """The remainder with the sign of input."""
+    if type(other) in NUMBERS and input._data.dtype.kind == "f":
+        return _fmod_number(input, other, out=out)
+    return _fmod(input, other, out=out)
+
+
+def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
+    """input + alpha · other."""
+    return _add(input, other if alpha == 1 else mul(other, alpha) if isinstance(other, Tensor) else other * alpha, out=out)
+
+
+def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
+    """input - alpha · other."""
+    if isinstance(other, Tensor) and other._data.dtype.kind == "b" and input._data.dtype.kind == "b":
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+            "instead."
+        )
+    return _sub(input, other if alpha == 1 else mul(other, alpha) if isinstance(other, Tensor) else other * alpha, out=out)
+
+
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """other - alpha · input."""
+    if isinstance(other, Tensor):
+        return sub(other, input, alpha=alpha)
+    if type(other) not in NUMBERS:
+        if isinstance(other, (np.generic, int, float)):
+            other = other.item() if isinstance(other, np.generic) else other
+        else:
+            return NotImplemented
+    return rsub_number(input if alpha == 1 else mul(input, alpha), other)
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
+    """input / other, rounded down ("floor") or towards zero ("trunc") where asked."""
+    if rounding_mode is None:
+        return _div(input, other, out=out)
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
+    if rounding_mode == "floor":
+        return floor_divide(input, other, out=out)
+    quotient = trunc(_div(input, other))
+    dtype = result_dtype([getattr(input, "_data", input), getattr(other, "_data", other)])
+    quotient = quotient if dtype.kind == "f" else Tensor._wrap(quotient._data.astype(dtype))
+    return quotient if out is None else into(out, quotient)
+
+
+def rdiv(input: Tensor, other: Any) -> Tensor:
+    """other / input, as other times the reciprocal."""
+    return mul(reciprocal(input), other)
+
+
+def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """input²."""
+    return pow_number(input, 2, out=out)
+
+
+# ------------------------------------------------------------------------------------------------ powers
+def _power(self: Any, exponent: Any) -> Any:
+    return self * self if exponent == 2 else self**exponent
+
+
+pow_number = elementwise(
+    "_pow_number", _power, lambda self, exponent: 0 * self if exponent == 0 else exponent * _power(self, exponent - 1),
+    node="PowBackward0", floats=False,
+)  # fmt: skip
+
+
+def _slope_by_exponent(self: Any, exponent: Any, result: Any) -> Any:
+    flat = np.logical_and(self == 0, exponent >= 0)
+    return np.where(flat, 0 * result, result * np.log(np.where(flat, 1 + 0 * result, self)))
+
+
+pow_tensor = elementwise(
+    "_pow_tensor", lambda self, exponent: self**exponent,
+    lambda self, exponent: np.where(exponent == 0, 0 * self, exponent * self ** np.where(exponent == 0, 1 + 0 * exponent, exponent - 1)),
+    _slope_by_exponent, node="PowBackward1", floats=False, ufunc=np.power,
+)  # fmt: skip
+pow_base = elementwise("_pow_base", lambda exponent, base: np.power(base, exponent, dtype=exponent.dtype),
+                       lambda result, base: result * math.log(base) if base > 0 else result * (0 if base == 0 else math.nan),
+                       node="PowBackward2", floats=False)  # fmt: skip
+
+
+def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+    """input to the power of exponent; each may be a tensor or a number."""
+    if type(exponent) in NUMBERS:
+        data = input._data
+        if data.dtype.kind in "iub" and type(exponent) is int and exponent < 0:
+            raise RuntimeError("Integers to negative integer powers are not allowed.")
+        if data.dtype.kind in "iub" and type(exponent) is not int:
+            input = input.to(result_dtype([data, exponent]))
+        if type(exponent) is complex:
+            return pow_tensor(input, Tensor._wrap(np.complex64(exponent)), out=out)
+        return pow_number(input, exponent, out=out)
+    if not isinstance(input, Tensor):
+        if not isinstance(exponent, Tensor):
+            return NotImplemented
+        if type(input) not in NUMBERS:
+            return pow_tensor(input, exponent, out=out)
+        dtype = result_dtype([exponent._data, input])
+        return pow_base(exponent if exponent._data.dtype == dtype else exponent.to(dtype), input, out=out)
+    if isinstance(exponent, np.generic):
+        return pow(input, exponent.item(), out=out)
+    return pow_tensor(input, exponent, out=out)
+
+
+# ------------------------------------------------------------------------------------------------ exponentials, roots, logarithms
+def smooth(name: str, function: np.ufunc, double: Any, derivative: Any, **more: Any) -> Any:
+    """An op whose single float32 values are computed in double precision; see `arrays.rounded_once`."""
+    return elementwise(name, arrays.rounded_once(function, double), derivative, ufunc=function, **more)
+
+
+sqrt = elementwise("sqrt", np.sqrt, lambda result: 1 / (2 * result))
+rsqrt = elementwise("rsqrt", lambda self: 1 / np.sqrt(self), lambda result: -0.5 * result * result * result)
+exp = smooth("exp", np.exp, math.exp, lambda result: result)
+exp2 = elementwise("exp2", np.exp2, lambda result: math.log(2) * result)
+expm1 = smooth("expm1", np.expm1, math.expm1, lambda result: result + 1)
+log = smooth("log", np.log, math.log, lambda self: 1 / self)
+log1p = smooth("log1p", np.log1p, math.log1p, lambda self: 1 / (1 + self), node="Log1PBackward0")
+log2 = smooth("log2", np.log2, math.log2, lambda self: 1 / (math.log(2) * self))
+log10 = smooth("log10", np.log10, math.log10, lambda self: 1 / (math.log(10) * self))
+sigmoid = elementwise("sigmoid", arrays.sigmoid, lambda result: result * (1 - result))
+softplus = elementwise(
+    "softplus", lambda self, beta=1.0, threshold=20.0: arrays.softplus(self, beta, threshold),
+    lambda self, beta, threshold: np.where(self * beta > threshold, 1 + 0 * self, arrays.sigmoid(self * beta)), method=False,
+)  # fmt: skip
+relu = elementwise("relu", lambda self: np.maximum(self, 0), lambda result: result > 0, floats=False)
+erf = elementwise("erf", arrays.erf, lambda self: 2 / math.sqrt(math.pi) * np.exp(-self * self))
+
+# ------------------------------------------------------------------------------------------------ circles and hyperbolas
+sin = smooth("sin", np.sin, math.sin, lambda self: np.cos(self))
+cos = smooth("cos", np.cos, math.cos, lambda self: -np.sin(self))
+tan = smooth("tan", np.tan, math.tan, lambda result: 1 + result * result)
+asin = smooth("asin", np.arcsin, math.asin, lambda self: 1 / np.sqrt(1 - self * self))
+acos = smooth("acos", np.arccos, math.acos, lambda self: -1 / np.sqrt(1 - self * self))
+atan = smooth("atan", np.arctan, math.atan, lambda self: 1 / (1 + self * self))
+atan2 = elementwise("atan2", np.arctan2, lambda self, other: other / (self * self + other * other),
+                    lambda self, other: -self / (self * self + other * other))  # fmt: skip
+sinh = smooth("sinh", np.sinh, math.sinh, lambda self: np.cosh(self))
+cosh = smooth("cosh", np.cosh, math.cosh, lambda self: np.sinh(self))
+tanh = smooth("tanh", np.tanh, math.tanh, lambda result: 1 - result * result)
+asinh = smooth("asinh", np.arcsinh, math.asinh, lambda self: 1 / np.sqrt(1 + self * self))
+acosh = smooth("acosh", np.arccosh, math.acosh, lambda self: 1 / np.sqrt(self * self - 1))
+atanh = smooth("atanh", np.arctanh, math.atanh, lambda self: 1 / (1 - self * self))
+
+# ------------------------------------------------------------------------------------------------ steps: connected, derivative 0
+sign = elementwise("sign", np.sign, 0, floats=False)
+floor = elementwise("floor", np.floor, 0, floats=False)
+ceil = elementwise("ceil", np.ceil, 0, floats=False)
+trunc = elementwise("trunc", np.trunc, 0, floats=False)
+_round = elementwise("_round", np.rint, 0, node="RoundBackward0", floats=False)
+
+
+_round_decimals = elementwise("_round_decimals", lambda self, decimals: np.round(self, decimals), 0, node="RoundBackward1", floats=False)
+
+
+def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
+    """To the nearest integer (or decimal place), halves to even."""
+    return _round(input, out=out) if decimals == 0 else _round_decimals(input, decimals, out=out)
+
+
+# ------------------------------------------------------------------------------------------------ choices
+maximum = elementwise("maximum", np.maximum, lambda self, other: 1 - _half(self < other, self) - _half(self <= other, self),
+                      lambda self, other: 1 - _half(other < self, self) - _half(other <= self, self), floats=False)  # fmt: skip
+minimum = elementwise("minimum", np.minimum, lambda self, other: 1 - _half(self > other, self) - _half(self >= other, self),
+                      lambda self, other: 1 - _half(other > self, self) - _half(other >= self, self), floats=False)  # fmt: skip
+
+
+def _half(condition: Any, like: Any) -> Any:
+    return arrays.astype(condition, like.dtype) / 2
+
+
+def _between(self: Any, min: Any, max: Any) -> Any:
+    low = True if min is None else self >= min
+    return low if max is None else low * (self <= max)
+
+
+_clamp_numbers = elementwise("_clamp_numbers", lambda self, min, max: np.clip(self, min, max),
+                             lambda self, min, max: _between(self, min, max), node="ClampBackward1", floats=False)  # fmt: skip
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
+    """Each value held between min and max (numbers or tensors); the gradient passes within, edges included."""
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        bounds = [b if isinstance(b, Tensor) else _typed(limit if b is None else b, input._data.dtype) for b, limit in ((min, -math.inf), (max, math.inf))]
+        result = _clamp_tensors(input, *bounds)
+        return result if out is None else into(out, result)
+    if input._data.dtype.kind in "iub" and (isinstance(min, float) or isinstance(max, float)):
+        input = input.to(result_dtype([input._data, 1.0]))
+    if input._data.dtype.kind in "iu" and not input._needs:
+        limits = np.iinfo(input._data.dtype)
+        if min is not None and min < limits.min:
+            min = None if max is not None else int(limits.min)
+        if max is not None and max > limits.max:
+            max = None if min is not None else int(limits.max)
+    return _clamp_numbers(input, min, max, out=out)
+
+
+_clamp_tensors = vjp("_clamp_tensors", lambda self, min, max: np.minimum(np.maximum(self, min), max), node="ClampBackward0", broadcast=True,
+                     self=lambda grad, self, min, max: grad * _between(self, min, max),
+                     min=lambda grad, self, min, max: grad * ((self < min) * (min < max)),
+                     max=lambda grad, self, min, max: grad * np.logical_or(self > max, max < min))  # fmt: skip
+clip = clamp
+
+_where = vjp("_where", lambda condition, self, other: np.where(condition, self, other)[()], node="WhereBackward0", broadcast=True,
+             tensors=("condition", "self", "other"), self=lambda grad, condition: np.where(condition, grad, 0 * grad),
+             other=lambda grad, condition: np.where(condition, 0 * grad, grad))  # fmt: skip
+
+
+def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
+    """input where the condition holds, other elsewhere; with the condition alone, the indices where it holds."""
+    if input is None and other is None:
+        return tuple(Tensor._wrap(i) for i in np.nonzero(np.atleast_1d(condition._data)))
+    if condition._data.dtype.kind not in "bu":
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.type_name}"
+        )
+    a = input if isinstance(input, Tensor) else None
+    b = other if isinstance(other, Tensor) else None
+    dtype = result_dtype([getattr(input, "_data", input), getattr(other, "_data", other)])
+    a = _typed(input, dtype) if a is None else a if a._data.dtype == dtype else a.to(dtype)
+    b = _typed(other, dtype) if b is None else b if b._data.dtype == dtype else b.to(dtype)
+    result = _where(condition, a, b)
+    return result if out is None else into(out, result)
+
+
+def _typed(number: Any, dtype: np.dtype) -> Tensor:
+    return Tensor._wrap(np.asarray(number, dtype)[()])
+
+
+# ------------------------------------------------------------------------------------------------ comparisons and logic
+lt = opaque("lt", np.less, np.less, "input < other, element by element.")
+le = opaque("le", np.less_equal, np.less_equal, "input ≤ other, element by element.")
+gt = opaque("gt", np.greater, np.greater, "input > other, element by element.")
+ge = opaque("ge", np.greater_equal, np.greater_equal, "input ≥ other, element by element.")
+eq = opaque("eq", np.equal, np.equal, "input = other, element by element.")
+ne = opaque("ne", np.not_equal, np.not_equal, "input ≠ other, element by element.")
+logical_and = opaque("logical_and", np.logical_and, np.logical_and, "Whether both are nonzero.")
+logical_or = opaque("logical_or", np.logical_or, np.logical_or, "Whether either is nonzero.")
+logical_xor = opaque("logical_xor", np.logical_xor, np.logical_xor, "Whether exactly one is nonzero.")
+logical_not = opaque("logical_not", np.logical_not, np.logical_not, "Whether it is zero.")
+bitwise_and = opaque("bitwise_and", np.bitwise_and, np.bitwise_and, "Bits set in both.")
+bitwise_or = opaque("bitwise_or", np.bitwise_or, np.bitwise_or, "Bits set in either.")
+bitwise_xor = opaque("bitwise_xor", np.bitwise_xor, np.bitwise_xor, "Bits set in exactly one.")
+bitwise_not = opaque("bitwise_not", np.bitwise_not, np.bitwise_not, "All bits turned over.")
+isnan = opaque("isnan", np.isnan, np.isnan, "Whether it is not a number.")
+isinf = opaque("isinf", np.isinf, np.isinf, "Whether it is infinite.")
+isfinite = opaque("isfinite", np.isfinite, np.isfinite, "Whether it is neither infinite nor NaN.")
+signbit = opaque("signbit", np.signbit, np.signbit, "Whether its sign bit is set.")
+_floor_divide = opaque("floor_divide", np.floor_divide, np.floor_divide, "input / other, rounded down.")
+
+
+def floor_divide(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """input / other rounded down: a step function, outside the graph."""
+    data, by = getattr(input, "_data", input), getattr(other, "_data", other)
+    if result_dtype([data, by]).kind in "iu" and not np.all(by):
+        raise RuntimeError("ZeroDivisionError")
+    return _floor_divide(input, other, out=out)
+
+
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """|input - other| ≤ atol + rtol · |other|, element by element."""
+    if input._data.dtype != other._data.dtype:
+        raise RuntimeError(f"{input.dtype.type_name} did not match {other.dtype.type_name}")
+    return Tensor._wrap(np.isclose(input._data, other._data, rtol, atol, equal_nan))
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether all elements are close; see `isclose`."""
+    return bool(isclose(input, other, rtol, atol, equal_nan)._data.all())
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether both have the same shape and the same elements."""
+    return bool(np.array_equal(input._data, other._data))
+
+

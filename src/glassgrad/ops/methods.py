@@ -1,0 +1,137 @@
+"""The operators and methods of Tensor: which op stands behind `+`, `x[...]`, `.sum()`, `add_`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph.modes import mode
+from ..tensor import Tensor
+from . import elementwise as e
+from . import indexing, numpy_protocol, products, random, reductions, shapes
+from .creation import new_full, new_tensor
+from .declare import in_place
+
+FUNCTIONS = dict(
+    add=e.add, sub=e.sub, subtract=e.sub, multiply=e.mul, div=e.div, divide=e.div, true_divide=e.div, pow=e.pow, square=e.square,
+    negative=e.neg, absolute=e.abs, floor_divide=e.floor_divide, round=e.round, clamp=e.clamp, clip=e.clamp, arcsin=e.asin,
+    arccos=e.acos, arctan=e.atan, arctan2=e.atan2, arcsinh=e.asinh, arccosh=e.acosh, arctanh=e.atanh, fix=e.trunc,
+    isclose=e.isclose, allclose=e.allclose, equal=e.equal, less=e.lt, less_equal=e.le, greater=e.gt, greater_equal=e.ge,
+    not_equal=e.ne, sgn=e.sign, remainder=e.remainder, fmod=e.fmod,
+)  # fmt: skip
+METHODS: dict[str, Any] = {
+    **FUNCTIONS, **reductions.METHODS, **shapes.METHODS, **indexing.METHODS, **products.METHODS,
+    "where": lambda self, condition, other: e.where(condition, self, other),
+    "new_full": new_full, "new_tensor": new_tensor, "uniform_": random.uniform_, "normal_": random.normal_,
+}  # fmt: skip
+
+
+def _number_minus(self: Tensor, other: Any) -> Any:
+    return e.rsub(self, other)
+
+
+def _reversed(op: Any) -> Any:
+    def operator(self: Tensor, other: Any) -> Any:
+        other = numpy_protocol.as_operand(other)
+        if other is None:
+            return NotImplemented
+        return op(other if isinstance(other, Tensor) else Tensor._wrap(np.asarray(other, numpy_protocol._weak(other, self))[()]), self)
+
+    return operator
+
+
+def _power_of(self: Tensor, base: Any) -> Any:
+    return e.pow(base, self)
+
+
+def _power(self: Tensor, exponent: Any) -> Any:
+    if type(exponent) is int and self._data.dtype.kind == "f" or type(exponent) is float and self._data.dtype.kind == "f":
+        return e.pow_number(self, exponent)
+    return e.pow(self, exponent)
+
+
+OPERATORS = dict(
+    add=e._add, radd=e._add, sub=e._sub, rsub=_number_minus, mul=e.mul, rmul=e.mul, truediv=e._div, rtruediv=e.rdiv, pow=_power,
+    rpow=_power_of, neg=e.neg, abs=e.abs, mod=e.remainder, rmod=_reversed(e.remainder), floordiv=e.floor_divide,
+    rfloordiv=_reversed(e.floor_divide), matmul=products.matmul, lt=e.lt, le=e.le, gt=e.gt, ge=e.ge, eq=e.eq, ne=e.ne,
+    invert=e.bitwise_not, rand=e.bitwise_and, ror=e.bitwise_or, rxor=e.bitwise_xor, getitem=indexing.getitem, setitem=indexing.setitem,
+    pos=lambda self: self, rmatmul=lambda self, other: products.matmul(numpy_protocol._tensor(other), self),
+)  # fmt: skip
+OPERATORS |= {"and": e.bitwise_and, "or": e.bitwise_or, "xor": e.bitwise_xor}
+
+IN_PLACE = {
+    name: in_place(op, ufunc, name + "_")
+    for name, op, ufunc in (
+        ("add", e.add, np.add), ("sub", e.sub, np.subtract), ("mul", e.mul, np.multiply), ("div", e.div, np.true_divide), ("pow", e.pow, None),
+        ("neg", e.neg, None), ("abs", e.abs, None), ("reciprocal", e.reciprocal, None), ("square", e.square, None), ("sqrt", e.sqrt, None),
+        ("rsqrt", e.rsqrt, None), ("exp", e.exp, None), ("exp2", e.exp2, None), ("expm1", e.expm1, None), ("log", e.log, None),
+        ("log1p", e.log1p, None), ("log2", e.log2, None), ("log10", e.log10, None), ("sin", e.sin, None), ("cos", e.cos, None),
+        ("tan", e.tan, None), ("asin", e.asin, None), ("acos", e.acos, None), ("atan", e.atan, None), ("atan2", e.atan2, None),
+        ("sinh", e.sinh, None), ("cosh", e.cosh, None), ("tanh", e.tanh, None), ("asinh", e.asinh, None), ("acosh", e.acosh, None),
+        ("atanh", e.atanh, None), ("sigmoid", e.sigmoid, None), ("relu", e.relu, None), ("erf", e.erf, None), ("sign", e.sign, None),
+        ("floor", e.floor, None), ("ceil", e.ceil, None), ("trunc", e.trunc, None), ("round", e.round, None), ("clamp", e.clamp, None),
+        ("remainder", e.remainder, None), ("fmod", e.fmod, None), ("floor_divide", e.floor_divide, None), ("masked_fill", indexing.masked_fill, None),
+        ("logical_and", e.logical_and, None), ("logical_or", e.logical_or, None), ("logical_not", e.logical_not, None),
+        ("bitwise_and", e.bitwise_and, None), ("bitwise_or", e.bitwise_or, None), ("bitwise_xor", e.bitwise_xor, None),
+        ("cumsum", reductions.cumsum, None), ("tril", shapes.tril, None), ("triu", shapes.triu, None),
+    )
+}  # fmt: skip
+ALIASES = {"subtract_": "sub_", "multiply_": "mul_", "divide_": "div_", "true_divide_": "div_", "clip_": "clamp_", "negative_": "neg_"}
+IN_PLACE_OPERATORS = dict(iadd="add", isub="sub", imul="mul", itruediv="div", imod="remainder", ifloordiv="floor_divide", ipow="pow",
+                          iand="bitwise_and", ior="bitwise_or", ixor="bitwise_xor")  # fmt: skip
+
+
+def _in_place_shape(view: Any) -> Any:
+    """A view's shape taken on by the tensor itself: `squeeze_`, `unsqueeze_`, `transpose_`, `t_`."""
+
+    def method(self: Tensor, *args: Any) -> Tensor:
+        if self._needs and self._fn is None and mode.grad:
+            from ..errors import leaf_in_place
+
+            raise leaf_in_place()
+        out = view(self, *args)
+        self._data, self._fn = out._data, out._fn
+        self._memory.root.version += 1
+        return self
+
+    return method
+
+
+def attach() -> None:
+    """Hangs everything onto Tensor."""
+    for name, function in METHODS.items():
+        setattr(Tensor, name, function)
+    for name, function in OPERATORS.items():
+        setattr(Tensor, f"__{name}__", function)
+    for name, target in IN_PLACE_OPERATORS.items():
+        setattr(Tensor, f"__{name}__", IN_PLACE[target])
+    for name, target in ALIASES.items():
+        setattr(Tensor, name, getattr(Tensor, target))
+    for name in shapes.CASTS:
+        setattr(Tensor, name, shapes._caster(shapes.CASTS[name]))
+    for name in ("squeeze", "unsqueeze", "transpose", "t"):
+        setattr(Tensor, name + "_", _in_place_shape(getattr(shapes, name)))
+    Tensor.T = property(_reversed_dims)  # type: ignore[assignment]
+    Tensor.mT = property(lambda self: _matrix(self))  # type: ignore[assignment]
+    Tensor.H = property(lambda self: shapes.conj(shapes.transpose(self, 0, 1)))  # type: ignore[assignment]
+    Tensor.real = property(shapes.real)  # type: ignore[assignment]
+    Tensor.imag = property(shapes.imag)  # type: ignore[assignment]
+    Tensor.cpu = lambda self, memory_format=None: self  # type: ignore[assignment]
+    Tensor.cuda = lambda self, device=None, **_: shapes.to(self, "cuda")  # type: ignore[assignment]
+
+
+def _reversed_dims(self: Tensor) -> Tensor:
+    n = self._data.ndim
+    return shapes._permute(self, tuple(range(n))[::-1])
+
+
+def _matrix(self: Tensor) -> Tensor:
+    if self._data.ndim < 2:
+        raise RuntimeError(
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor."
+        )
+    return shapes.transpose(self, -2, -1)
+
+
+attach()

@@ -1,0 +1,238 @@
+"""Random numbers: PyTorch's own generator (Mersenne Twister, mt19937), so that a seed gives PyTorch's numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import as_dtype, defaults
+from ..graph.memory import write
+from ..graph.modes import mode
+from ..tensor import Tensor
+from .creation import made
+from .shapes import sizes
+
+TWO_PI = 2 * np.pi
+
+
+class Generator:
+    """A stream of random numbers with a seed of its own.
+
+    >>> import glassgrad as gg
+    >>> g = gg.Generator().manual_seed(0)
+    >>> gg.equal(gg.rand(2, generator=g), gg.rand(2, generator=g.manual_seed(0)))
+    True
+    """
+
+    def __init__(self, device: Any = "cpu"):
+        self.device = device
+        self._left: list[float] = []
+        self.manual_seed(67280421310721)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Starts the stream again from `seed`."""
+        self._seed = int(seed) & 0xFFFFFFFFFFFFFFFF
+        self._bits = np.random.MT19937()
+        state = np.empty(624, np.uint32)
+        x = self._seed & 0xFFFFFFFF
+        for i in range(624):  # Matsumoto and Nishimura's initialisation (2002): Knuth's multiplier
+            state[i] = x
+            x = (1812433253 * (x ^ (x >> 30)) + i + 1) & 0xFFFFFFFF
+        self._bits.state = {"bit_generator": "MT19937", "state": {"key": state, "pos": 624}}
+        self._left = []
+        return self
+
+    def initial_seed(self) -> int:
+        """The seed that the stream was started from."""
+        return self._seed
+
+    def seed(self) -> int:
+        """Starts the stream from a seed of the system's, and returns it."""
+        self.manual_seed(int(np.random.SeedSequence().entropy) & 0xFFFFFFFFFFFFF)  # type: ignore[arg-type]
+        return self._seed
+
+    def get_state(self) -> Any:
+        """Where the stream stands."""
+        return self._bits.state, list(self._left), self._seed
+
+    def set_state(self, state: Any) -> Generator:
+        """Puts the stream where `get_state` found it."""
+        self._bits.state, left, self._seed = state
+        self._left = list(left)
+        return self
+
+    def words(self, n: int) -> np.ndarray:
+        """n random words of 32 bits."""
+        return self._bits.random_raw(n).astype(np.uint32)
+
+    def doubles(self, n: int) -> np.ndarray:
+        """n uniform values of 53 bits."""
+        w = self.words(2 * n).astype(np.uint64).reshape(-1, 2)
+        return (((w[:, 0] << np.uint64(32)) | w[:, 1]) & np.uint64((1 << 53) - 1)).astype(np.float64) * 2.0**-53
+
+    def uniform(self, n: int, dtype: np.dtype) -> np.ndarray:
+        """n uniform values in [0, 1)."""
+        if dtype == np.float64:
+            return self.doubles(n)
+        bits = {"float32": 24, "float16": 11}[dtype.name]
+        return ((self.words(n) & np.uint32((1 << bits) - 1)).astype(np.float64) * 2.0**-bits).astype(dtype)
+
+    def normal(self, n: int, dtype: np.dtype) -> np.ndarray:
+        """n standard normal values, by the transform of Box and Muller (1958): in blocks of 16 from 16 on, else in pairs."""
+        if n >= 16 and dtype in (np.float32, np.float64):
+            u = self.uniform(n, dtype)
+            out = np.empty(n, dtype)
+            whole = n - n % 16
+            out[:whole] = _blocks(u[:whole].reshape(-1, 16)).ravel()
+            if n % 16:
+                out[-16:] = _blocks(self.uniform(16, dtype).reshape(1, 16)).ravel()
+            return out
+        values = []
+        for _ in range(n):
+            if self._left:
+                values.append(self._left.pop())
+                continue
+            u1, u2 = self.doubles(2)
+            r, theta = np.sqrt(-2.0 * np.log1p(-u2)), TWO_PI * u1
+            values.append(r * np.cos(theta))
+            self._left.append(r * np.sin(theta))
+        return np.array(values, np.float64).astype(dtype)
+
+
+def _blocks(u: np.ndarray) -> np.ndarray:
+    u1, u2 = 1 - u[:, :8], u[:, 8:]
+    r, theta = np.sqrt(-2 * np.log(u1)), u.dtype.type(TWO_PI) * u2
+    return np.concatenate([r * np.cos(theta), r * np.sin(theta)], 1)
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Starts the default stream from `seed`.
+
+    >>> import glassgrad as gg
+    >>> _ = gg.manual_seed(0)
+    >>> gg.rand(3)
+    tensor([0.4963, 0.7682, 0.0885])
+    """
+    return default_generator.manual_seed(seed)
+
+
+def initial_seed() -> int:
+    """The seed of the default stream."""
+    return default_generator.initial_seed()
+
+
+def seed() -> int:
+    """Starts the default stream from a seed of the system's."""
+    return default_generator.seed()
+
+
+def get_rng_state() -> Any:
+    """Where the default stream stands."""
+    return default_generator.get_state()
+
+
+def set_rng_state(state: Any) -> None:
+    """Puts the default stream where `get_rng_state` found it."""
+    default_generator.set_state(state)
+
+
+def _drawn(name: str, draw: Any, doc: str) -> Any:
+    def make(*size: Any, generator: Generator | None = None, out: Tensor | None = None, dtype: Any = None, layout: Any = None,
+             device: Any = None, requires_grad: bool = False, pin_memory: bool = False, **named: Any) -> Tensor:  # fmt: skip
+        shape = sizes((named["size"],) if "size" in named else size)
+        kind = defaults.numpy if dtype is None else as_dtype(dtype).numpy
+        return made(_draw(draw, shape, kind, generator), requires_grad, device, out)
+
+    def like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+             memory_format: Any = None) -> Tensor:  # fmt: skip
+        kind = input._data.dtype if dtype is None else as_dtype(dtype).numpy
+        return made(_draw(draw, input._data.shape, kind, None), requires_grad, device)
+
+    make.__name__ = make.__qualname__ = name
+    like.__name__ = like.__qualname__ = name + "_like"
+    make.__doc__ = f"A tensor of the given sizes with {doc}."
+    like.__doc__ = f"A tensor of the shape and dtype of another with {doc}."
+    return make, like
+
+
+def _draw(draw: Any, shape: tuple[int, ...], dtype: np.dtype, generator: Generator | None) -> Any:
+    if dtype.kind != "f":
+        raise RuntimeError(f"not implemented for {as_dtype(dtype).type_name!r}: random values are floating")
+    n = int(np.prod(shape))
+    data = draw(generator or default_generator, n, dtype).reshape(shape)
+    return data if shape else data[()]
+
+
+rand, rand_like = _drawn("rand", Generator.uniform, "uniform values in [0, 1)")
+randn, randn_like = _drawn("randn", Generator.normal, "standard normal values")
+
+
+def _integers(generator: Generator, low: int, high: int, n: int) -> np.ndarray:
+    span = high - low
+    if span >= 1 << 32:
+        w = generator.words(2 * n).astype(np.uint64).reshape(-1, 2)
+        return ((w[:, 0] << np.uint64(32) | w[:, 1]) % np.uint64(span)).astype(np.int64) + low
+    return (generator.words(n).astype(np.int64) % span) + low
+
+
+def randint(*args: Any, low: Any = None, high: Any = None, size: Any = None, generator: Generator | None = None, out: Tensor | None = None,
+            dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
+    """A tensor of the given size with integers in [low, high)."""
+    rest = list(args)
+    if size is None and rest and isinstance(rest[-1], (tuple, list)):
+        size = rest.pop()
+    if len(rest) == 2:
+        low, high = rest
+    elif len(rest) == 1:
+        low, high = (0, rest[0]) if high is None else (rest[0], high)
+    low = 0 if low is None else low
+    if high is None or size is None:
+        raise TypeError("randint() takes (high, size) or (low, high, size)")
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    shape = sizes((size,))
+    kind = np.dtype(np.int64) if dtype is None else as_dtype(dtype).numpy
+    data = _integers(generator or default_generator, int(low), int(high), int(np.prod(shape))).astype(kind).reshape(shape)
+    return made(data if shape else data[()], requires_grad, device, out)
+
+
+def randint_like(input: Tensor, *bounds: int, dtype: Any = None) -> Tensor:
+    """Integers in [low, high) with the shape and dtype of another tensor."""
+    return randint(*bounds, tuple(input._data.shape), dtype=input.dtype if dtype is None else dtype)
+
+
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """The integers from 0 to n - 1 in random order (Fisher and Yates)."""
+    order = np.arange(n)
+    words = (generator or default_generator).words(max(n - 1, 0)).tolist()
+    for i, w in enumerate(words):
+        j = i + w % (n - i)
+        order[i], order[j] = order[j], order[i]
+    return made(order.astype(np.int64 if dtype is None else as_dtype(dtype).numpy), requires_grad)
+
+
+def _fill(input: Tensor, data: Any) -> Tensor:
+    if input._needs and input._fn is None and mode.grad:
+        from ..errors import leaf_in_place
+
+        raise leaf_in_place()
+    write(input, data)
+    return input
+
+
+def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Filled with uniform values in [a, b)."""
+    data = self._data
+    u = _draw(Generator.uniform, data.shape, data.dtype, generator)
+    return _fill(self, (u * data.dtype.type(b - a) + data.dtype.type(a)).astype(data.dtype))
+
+
+def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Filled with normal values."""
+    data = self._data
+    z = _draw(Generator.normal, data.shape, data.dtype, generator)
+    return _fill(self, (z * data.dtype.type(std) + data.dtype.type(mean)).astype(data.dtype))

@@ -1,0 +1,633 @@
+"""Operations that move elements without changing them: reshaping, permuting, joining, splitting; views share memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..dtypes import as_dtype, result_dtype
+from ..graph.memory import alias, materialize, memory_of
+from ..graph.modes import mode
+from ..graph.node import Node, Output, count, edge_of
+from ..tensor import CPU, Tensor, device
+from . import arrays
+from .declare import into, linear, sum_to
+from .reductions import axes
+
+
+def sizes(given: tuple[Any, ...]) -> tuple[int, ...]:
+    """Sizes given one by one or as one sequence."""
+    if len(given) == 1 and isinstance(given[0], (tuple, list)):
+        given = tuple(given[0])
+    return tuple([n if type(n) is int else n.__index__() for n in given])
+
+
+def wrap_dim(dim: int, ndim: int) -> int:
+    """A dim counted from the front."""
+    n = ndim or 1
+    if not -n <= dim < n:
+        raise errors.dim_range(dim, ndim)
+    return dim % n
+
+
+def inferred(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """A shape with its -1 worked out, or PyTorch's error."""
+    holes = [i for i, n in enumerate(shape) if n == -1]
+    if len(holes) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    bad = next((n for n in shape if n < -1), None)
+    if bad is not None:
+        raise RuntimeError(f"invalid shape dimension {bad} at index {shape.index(bad)} of shape {list(shape)}")
+    if holes:
+        rest = math.prod(n for n in shape if n != -1)
+        if rest == 0 and size == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 can be "
+                "any value and is ambiguous"
+            )
+        if rest and size % rest == 0:
+            return tuple(size // rest if n == -1 else n for n in shape)
+    elif math.prod(shape) == size:
+        return shape
+    raise errors.explain(
+        RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}"),
+        where=errors.line_of(errors.users_place()),
+    )
+
+
+# ------------------------------------------------------------------------------------------------ views
+_view = linear("_view", lambda self, shape: self.reshape(shape), lambda grad, self_shape: grad.reshape(self_shape), node="ViewBackward0", view=True)
+_unsafe_view = linear("_unsafe_view", lambda self, shape: np.ascontiguousarray(self).reshape(shape),
+                      lambda grad, self_shape: grad.reshape(self_shape), node="UnsafeViewBackward0")  # fmt: skip
+_squeeze = linear("_squeeze", lambda self: np.squeeze(self), lambda grad, self_shape: grad.reshape(self_shape), node="SqueezeBackward0", view=True)
+_squeeze_dim = linear("_squeeze_dim", lambda self, dim: np.squeeze(self, dim) if self.ndim and self.shape[dim] == 1 else self[...],
+                      lambda grad, self_shape: grad.reshape(self_shape), node="SqueezeBackward1", view=True)  # fmt: skip
+_squeeze_dims = linear("_squeeze_dims", lambda self, dim: np.squeeze(self, tuple(d for d in dim if self.shape[d] == 1)),
+                       lambda grad, self_shape: grad.reshape(self_shape), node="SqueezeBackward2", view=True)  # fmt: skip
+squeeze_product = linear("_squeeze_product", lambda self, dim: np.squeeze(self, dim), lambda grad, self_shape: grad.reshape(self_shape),
+                         node="SqueezeBackward4", view=True)  # fmt: skip
+_unsqueeze = linear("_unsqueeze", lambda self, dim: np.expand_dims(self, dim), lambda grad, self_shape: grad.reshape(self_shape),
+                    node="UnsqueezeBackward0", view=True)  # fmt: skip
+_permute = linear("_permute", lambda self, dims: np.transpose(self, dims), lambda grad, dims: np.transpose(grad, tuple(int(i) for i in np.argsort(dims))),
+                  node="PermuteBackward0", view=True)  # fmt: skip
+_transpose = linear("_transpose", lambda self, dim0, dim1: np.swapaxes(self, dim0, dim1) if self.ndim else self[...],
+                    lambda grad, dim0, dim1: np.swapaxes(grad, dim0, dim1) if grad.ndim else grad, node="TransposeBackward0", view=True)  # fmt: skip
+_t = linear("_t", lambda self: self.T, lambda grad: grad.T, node="TBackward0", view=True)
+_expand = linear("_expand", lambda self, size: np.broadcast_to(self, size), lambda grad, self_shape: sum_to(grad, self_shape),
+                 node="ExpandBackward0", view=True)  # fmt: skip
+
+
+def view(input: Tensor, *shape: Any) -> Tensor:
+    """The same memory with another shape (or, given a dtype, read as that type)."""
+    if len(shape) == 1 and not isinstance(shape[0], (int, tuple, list, Tensor, np.integer)):
+        return alias(input, Tensor._wrap(materialize(input).view(as_dtype(shape[0]).numpy)), None)
+    data = materialize(input)
+    new_shape = inferred(sizes(shape), data.size)
+    got = data.view()
+    try:
+        got.shape = new_shape
+    except AttributeError:
+        raise errors.explain(
+            RuntimeError(
+                "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+                "contiguous subspaces). Use .reshape(...) instead."
+            )
+        ) from None
+    return _view(input, new_shape)
+
+
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """Another shape for the same elements: a view where the memory allows it, a copy otherwise.
+
+    >>> import glassgrad as gg
+    >>> gg.reshape(gg.arange(4), (2, -1))
+    tensor([[0, 1],
+            [2, 3]])
+    """
+    data = input._data
+    new_shape = inferred(sizes(shape), data.size)
+    if type(data) is np.ndarray and not data.flags.c_contiguous and data.size:
+        got = data.view()
+        try:
+            got.shape = new_shape
+        except AttributeError:
+            return _unsafe_view(clone(input), new_shape)
+    return _view(input, new_shape)
+
+
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """A view with the shape of other."""
+    return view(input, tuple(other._data.shape))
+
+
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """A reshape to the shape of other."""
+    return reshape(input, tuple(other._data.shape))
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The dims from start_dim to end_dim as one."""
+    shape = input._data.shape
+    n = len(shape)
+    start, end = wrap_dim(start_dim, n), wrap_dim(end_dim, n)
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if n == 0:
+        return reshape(input, 1)
+    if start == end:
+        return input
+    return reshape(input, shape[:start] + (math.prod(shape[start : end + 1]),) + shape[end + 1 :])
+
+
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """One dim as several."""
+    shape = input._data.shape
+    d = wrap_dim(dim, len(shape))
+    return view(input, shape[:d] + inferred(tuple(sizes), shape[d]) + shape[d + 1 :])
+
+
+def ravel(input: Tensor) -> Tensor:
+    """All elements in one dim."""
+    return reshape(input, -1)
+
+
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Without its dims of size 1, or without those of `dim` that are."""
+    if dim is None:
+        return _squeeze(input)
+    if isinstance(dim, (tuple, list)):
+        return _squeeze_dims(input, axes(dim, input._data.ndim) or ())
+    return _squeeze_dim(input, wrap_dim(dim, input._data.ndim))
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """With a dim of size 1 at `dim`."""
+    return _unsqueeze(input, wrap_dim(dim, input._data.ndim + 1))
+
+
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """The dims in another order."""
+    order = sizes(dims)
+    n = input._data.ndim
+    if len(order) != n:
+        raise RuntimeError(
+            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
+            f"dimensions i.e. input.dim() = {n} is not equal to len(dims) = {len(order)}"
+        )
+    order = tuple(wrap_dim(d, n) for d in order)
+    if len(set(order)) < n:
+        raise RuntimeError("permute(): duplicate dims are not allowed.")
+    return _permute(input, order)
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """With two dims swapped."""
+    n = input._data.ndim
+    return _transpose(input, wrap_dim(dim0, n), wrap_dim(dim1, n))
+
+
+swapaxes = swapdims = transpose
+
+
+def t(input: Tensor) -> Tensor:
+    """The transpose of a matrix."""
+    if input._data.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input._data.ndim}D")
+    return _t(input)
+
+
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """With the dims of `source` moved to the places of `destination`."""
+    n = input._data.ndim
+    src = [wrap_dim(d, n) for d in (source if isinstance(source, (tuple, list)) else (source,))]
+    dst = [wrap_dim(d, n) for d in (destination if isinstance(destination, (tuple, list)) else (destination,))]
+    rest = iter(d for d in range(n) if d not in src)
+    return _permute(input, tuple(src[dst.index(i)] if i in dst else next(rest) for i in range(n)))
+
+
+def expand(input: Tensor, *size: Any) -> Tensor:
+    """Dims of size 1 stretched, without copying; -1 keeps a size."""
+    wanted = sizes(size)
+    shape = input._data.shape
+    lead = len(wanted) - len(shape)
+    if lead < 0:
+        raise RuntimeError(
+            f"expand({input.type()}{{{list(shape)}}}, size={list(wanted)}): the number of sizes provided ({len(wanted)}) must be "
+            f"greater or equal to the number of dimensions in the tensor ({len(shape)})"
+        )
+    full = tuple(shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted))
+    for i, n in enumerate(full):
+        if n == -1:
+            raise RuntimeError(
+                f"expand({input.type()}{{{list(shape)}}}, size={list(wanted)}): the expanded size of the tensor (-1) isn't allowed "
+                f"in a leading, non-existing dimension {i}"
+            )
+        if i >= lead and shape[i - lead] not in (1, n):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) must match the existing size ({shape[i - lead]}) at non-singleton dimension "
+                f"{i}.  Target sizes: {list(wanted)}.  Tensor sizes: {list(shape)}"
+            )
+    return _expand(input, full)
+
+
+def broadcast_to(input: Tensor, size: Any) -> Tensor:
+    """Stretched to `size`, without copying."""
+    return expand(input, size)
+
+
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """Stretched to the shape of other."""
+    return expand(input, tuple(other._data.shape))
+
+
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+    """All stretched to their common shape."""
+    items = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    shape: tuple[int, ...] = ()
+    for item in items:
+        try:
+            shape = np.broadcast_shapes(shape, item._data.shape)
+        except ValueError:
+            clash = errors.broadcast_clash(shape, item._data.shape)
+            raise clash if clash else RuntimeError("shapes do not broadcast") from None
+    return tuple(expand(i, shape) for i in items)
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """The grids that 1-d coordinates span."""
+    items = list(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors)
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(
+            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
+        )
+    swap = indexing == "xy" and len(items) >= 2
+    if swap:
+        items[0], items[1] = items[1], items[0]
+    shape = tuple(i._data.size for i in items)
+    grids = [expand(view(x, (1,) * k + (-1,) + (1,) * (len(items) - 1 - k)), shape) for k, x in enumerate(items)]
+    if swap:
+        grids[0], grids[1] = grids[1], grids[0]
+        grids = [transpose(g, 0, 1) for g in grids]
+    return tuple(grids)
+
+
+_diagonal = linear("_diagonal", lambda self, offset, dim1, dim2: np.diagonal(self, offset, dim1, dim2),
+                   lambda grad, self_shape, offset, dim1, dim2: arrays.embed_diagonal(grad, self_shape, offset, dim1, dim2),
+                   node="DiagonalBackward0")  # fmt: skip
+_embed_diagonal = linear("_embed_diagonal", lambda self, shape, offset, dim1, dim2: arrays.embed_diagonal(self, shape, offset, dim1, dim2),
+                         lambda grad, offset, dim1, dim2: np.diagonal(grad, offset, dim1, dim2), node="DiagonalBackward0")  # fmt: skip
+_flip = linear("_flip", lambda self, dims: np.flip(self, dims), lambda grad, dims: np.flip(grad, dims), node="FlipBackward0")
+_tril = linear("_tril", lambda self, diagonal: np.tril(self, diagonal), lambda grad, diagonal: np.tril(grad, diagonal), node="TrilBackward0")
+_triu = linear("_triu", lambda self, diagonal: np.triu(self, diagonal), lambda grad, diagonal: np.triu(grad, diagonal), node="TriuBackward0")
+
+
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal of two dims, as the last dim."""
+    n = input._data.ndim
+    return _diagonal(input, offset, wrap_dim(dim1, n), wrap_dim(dim2, n))
+
+
+def flip(input: Tensor, *dims: Any) -> Tensor:
+    """The order of elements along dims turned round."""
+    return _flip(input, tuple(wrap_dim(d, input._data.ndim) for d in sizes(dims)))
+
+
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The lower triangle of matrices, zeros elsewhere."""
+    return _tril(input, diagonal)
+
+
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The upper triangle of matrices, zeros elsewhere."""
+    return _triu(input, diagonal)
+
+
+# ------------------------------------------------------------------------------------------------ copies and casts
+_clone = linear("_clone", lambda self: np.array(self) if self.ndim else self + 0 if self.dtype.kind != "b" else self,
+                lambda grad: grad, node="CloneBackward0")  # fmt: skip
+_to = linear("_to", lambda self, dtype: arrays.astype(self, dtype), lambda grad, self_dtype: _back(grad, self_dtype), node="ToCopyBackward0")
+
+
+def _back(grad: Any, dtype: Any) -> Any:
+    if dtype.kind != "c" and str(grad.dtype).rpartition(".")[2].startswith("complex"):
+        grad = np.real(grad)
+    return arrays.astype(grad, dtype)
+
+
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy, connected: the gradient passes through."""
+    return _clone(input)
+
+
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
+    """Itself where its elements lie in order, a copy where not."""
+    data = input._data
+    return input if not isinstance(data, np.ndarray) or data.flags.c_contiguous else _clone(input)
+
+
+def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False,
+       memory_format: Any = None) -> Tensor:  # fmt: skip
+    """The tensor in another dtype (or that of another tensor); itself where nothing changes and no copy is asked for."""
+    for arg in args:
+        if isinstance(arg, Tensor):
+            dtype = arg.dtype
+        elif isinstance(arg, (str, type(CPU))):
+            device = arg
+        elif isinstance(arg, bool):
+            continue
+        else:
+            dtype = arg
+    if device is not None:
+        _check_device(device)
+    wanted = input._data.dtype if dtype is None else dtype if isinstance(dtype, np.dtype) else as_dtype(dtype).numpy
+    if wanted == input._data.dtype:
+        return _clone(input) if copy else input
+    if wanted.kind not in "fc":
+        return Tensor._wrap(input._data.astype(wanted))
+    return _to(input, wanted)
+
+
+_check_device = device
+
+
+def _caster(name: str) -> Any:
+    wanted = as_dtype(np.dtype(name))
+
+    def cast(input: Tensor, memory_format: Any = None) -> Tensor:
+        return to(input, wanted)
+
+    cast.__doc__ = f"The tensor as {name}."
+    return cast
+
+
+CASTS = {"half": "float16", "float": "float32", "double": "float64", "cfloat": "complex64", "cdouble": "complex128", "byte": "uint8",
+         "char": "int8", "short": "int16", "int": "int32", "long": "int64", "bool": "bool"}  # fmt: skip
+
+
+def type_as(input: Tensor, other: Tensor) -> Tensor:
+    """The tensor in the dtype of other."""
+    return to(input, other.dtype)
+
+
+def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The name of its legacy type, or the tensor as another type."""
+    if dtype is None:
+        return f"torch.{input.dtype.type_name}Tensor"
+    if isinstance(dtype, str):
+        from ..dtypes import ALL
+
+        found = next((d for d in ALL if dtype == f"torch.{d.type_name}Tensor"), None)
+        if found is None:
+            raise ValueError(f"invalid type: '{dtype}'")
+        dtype = found
+    return to(input, dtype)
+
+
+_real = linear("_real", lambda self: self.real, lambda grad, self_dtype: arrays.astype(grad, self_dtype), node="SelectBackward0")
+_imag = linear("_imag", lambda self: self.imag, lambda grad, self_dtype: arrays.astype(grad, self_dtype) * 1j, node="SelectBackward0")
+_conj = linear("_conj", np.conj, lambda grad: np.conj(grad), node="ConjBackward0")
+
+
+def real(input: Tensor) -> Tensor:
+    """The real part."""
+    return _real(input) if input.is_complex() else input
+
+
+def imag(input: Tensor) -> Tensor:
+    """The imaginary part."""
+    if not input.is_complex():
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+    return _imag(input)
+
+
+def conj(input: Tensor) -> Tensor:
+    """The complex conjugate; real tensors as they are."""
+    return _conj(input) if input.is_complex() else input
+
+
+# ------------------------------------------------------------------------------------------------ joining
+class Join(Node):
+    """A node with any number of inputs, whose gradients are slices of the incoming one."""
+
+    __slots__ = ("dim", "shapes")
+
+    def backward(self, grad: Any, freed: Any) -> tuple[Any, ...]:
+        return self.pieces(grad)
+
+    def backward_graph(self, grad: Any) -> tuple[Any, ...]:
+        return self.pieces(grad)
+
+    def pieces(self, grad: Any) -> tuple[Any, ...]:
+        raise NotImplementedError
+
+
+class CatBackward0(Join):
+    __slots__ = ()
+
+    def pieces(self, grad: Any) -> tuple[Any, ...]:
+        out, start = [], 0
+        for edge, (shape, dtype) in zip(self.edges, self.shapes):
+            if shape == (0,) and grad.ndim != 1:
+                out.append(None)
+                continue
+            stop = start + shape[self.dim]
+            piece = grad[(slice(None),) * self.dim + (slice(start, stop),)]
+            out.append(_back(piece, dtype) if edge is not None else None)
+            start = stop
+        return tuple(out)
+
+
+class StackBackward0(Join):
+    __slots__ = ()
+
+    def pieces(self, grad: Any) -> tuple[Any, ...]:
+        return tuple(
+            None if e is None else _back(grad[(slice(None),) * self.dim + (i,)], dtype)
+            for i, (e, (_, dtype)) in enumerate(zip(self.edges, self.shapes))
+        )
+
+
+def _joined(cls: type[Join], tensors: Sequence[Tensor], data: Any, dim: int, out: Tensor | None) -> Tensor:
+    result = Tensor._wrap(data)
+    if mode.grad and any(x._needs for x in tensors):
+        n = object.__new__(cls)
+        n.hooks, n.seq, n.dim = None, count(), dim
+        n.edges = tuple(edge_of(x) for x in tensors)
+        n.shapes = tuple((x._data.shape, x._data.dtype) for x in tensors)
+        result._fn, result._needs = n, True
+    if out is not None:
+        return into(out, result)
+    return result
+
+
+def _list(tensors: Any, name: str) -> list[Tensor]:
+    if isinstance(tensors, Tensor):
+        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor")
+    items = list(tensors)
+    for i, item in enumerate(items):
+        if not isinstance(item, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(item).__name__}")
+    return items
+
+
+def cat(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Tensor | None = None) -> Tensor:
+    """The tensors one after another along a dim that they have.
+
+    >>> import glassgrad as gg
+    >>> gg.cat([gg.ones(2), gg.zeros(1)])
+    tensor([1., 1., 0.])
+    """
+    items = _list(tensors, "cat")
+    if not items:
+        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+    real_items = [x for x in items if x._data.shape != (0,)] or items
+    n = real_items[0]._data.ndim
+    if any(x._data.ndim == 0 for x in items):
+        where = next(i for i, x in enumerate(items) if x._data.ndim == 0)
+        raise RuntimeError(f"zero-dimensional tensor (at position {where}) cannot be concatenated")
+    d = wrap_dim(dim if axis is None else axis, n)
+    for i, x in enumerate(items):
+        if x._data.shape == (0,):
+            continue
+        if x._data.ndim != n:
+            raise RuntimeError(f"Tensors must have same number of dimensions: got {n} and {x._data.ndim}")
+        for k in range(n):
+            if k != d and x._data.shape[k] != real_items[0]._data.shape[k]:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {d}. Expected size {real_items[0]._data.shape[k]} but got size "
+                    f"{x._data.shape[k]} for tensor number {i} in the list."
+                )
+    dtype = result_dtype([x._data for x in items])
+    data = np.concatenate([x._data for x in real_items], d, dtype=dtype, casting="unsafe")
+    return _joined(CatBackward0, items, data, d, out)
+
+
+def stack(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
+    """The tensors side by side along a new dim."""
+    items = _list(tensors, "stack")
+    if not items:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    first = items[0]._data.shape
+    for i, x in enumerate(items):
+        if x._data.shape != first:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x._data.shape)} at entry {i}"
+            )
+    d = wrap_dim(dim, len(first) + 1)
+    dtype = result_dtype([x._data for x in items])
+    data = np.stack([x._data for x in items], d, dtype=dtype, casting="unsafe")
+    return _joined(StackBackward0, items, data, d, out)
+
+
+concat = concatenate = cat
+
+
+# ------------------------------------------------------------------------------------------------ splitting
+class Parts(Node):
+    """A node with several outputs: the gradients of all, zeros where there is none, joined again."""
+
+    __slots__ = ("dim", "pieces", "dtype")
+    outputs = property(lambda self: len(self.pieces))  # type: ignore[assignment]
+
+    def backward(self, grad: Any, freed: Any) -> tuple[Any, ...]:
+        return (self.join([np.zeros(p, self.dtype) if g is None else g for g, p in zip(grad, self.pieces)]),)
+
+    def backward_graph(self, grad: Any) -> tuple[Any, ...]:
+        wrapped = [Tensor._wrap(np.zeros(p, self.dtype)) if g is None else g for g, p in zip(grad, self.pieces)]
+        return (self.join(wrapped),)
+
+    def join(self, grads: list[Any]) -> Any:
+        return np.concatenate(grads, self.dim)
+
+
+class SplitBackward0(Parts):
+    __slots__ = ()
+
+
+class SplitWithSizesBackward0(Parts):
+    __slots__ = ()
+
+
+class UnbindBackward0(Parts):
+    __slots__ = ()
+
+    def join(self, grads: list[Any]) -> Any:
+        return np.stack(grads, self.dim)
+
+
+def _parted(cls: type[Parts], input: Tensor, indices: list[Any], dim: int) -> tuple[Tensor, ...]:
+    data = materialize(input)
+    memory_of(input)
+    pieces = [data[i] for i in indices]
+    node: Any = None
+    if input._needs and mode.grad:
+        node = object.__new__(cls)
+        node.hooks, node.seq, node.dim, node.dtype = None, count(), dim, data.dtype
+        node.edges = (edge_of(input),)
+        node.pieces = [p.shape for p in pieces]
+    out = []
+    for nr, (piece, index) in enumerate(zip(pieces, indices)):
+        part = Tensor._wrap(piece)
+        if node is not None:
+            part._fn, part._needs = Output(node, nr), True
+        out.append(alias(input, part, lambda b, index=index: b[index]))
+    return tuple(out)
+
+
+def split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of consecutive pieces along `dim`: all of one size (the last may be smaller), or of the sizes listed."""
+    d = wrap_dim(dim, input._data.ndim)
+    if input._data.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    n = input._data.shape[d]
+    if isinstance(split_size, (tuple, list)):
+        if builtin_sum(split_size) != n:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but got "
+                f"split_sizes={list(split_size)}"
+            )
+        stops = np.cumsum(split_size).tolist()
+        starts = [0, *stops[:-1]]
+        cls: type[Parts] = SplitWithSizesBackward0
+    else:
+        if split_size < 0:
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={split_size}")
+        if split_size == 0 and n:
+            raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
+        starts = list(range(0, n, split_size)) if n else [0]
+        stops = [min(s + split_size, n) for s in starts]
+        cls = SplitBackward0
+    lead = (slice(None),) * d
+    return _parted(cls, input, [lead + (slice(a, b),) for a, b in zip(starts, stops)], d)
+
+
+builtin_sum = sum
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` views of nearly equal size along `dim`."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    d = wrap_dim(dim, input._data.ndim)
+    n = input._data.shape[d]
+    return split(input, max(-(-n // chunks), 1), d)
+
+
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """A view for each index along `dim`."""
+    if input._data.ndim == 0:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    d = wrap_dim(dim, input._data.ndim)
+    lead = (slice(None),) * d
+    return _parted(UnbindBackward0, input, [lead + (i, ...) for i in range(input._data.shape[d])], d)
+
+
+METHODS = dict(view=view, reshape=reshape, view_as=view_as, reshape_as=reshape_as, flatten=flatten, unflatten=unflatten, ravel=ravel,
+               squeeze=squeeze, unsqueeze=unsqueeze, permute=permute, transpose=transpose, swapaxes=transpose, swapdims=transpose, t=t,
+               movedim=movedim, moveaxis=movedim, expand=expand, broadcast_to=broadcast_to, expand_as=expand_as, clone=clone,
+               contiguous=contiguous, to=to, type_as=type_as, type=type_, split=split, chunk=chunk, unbind=unbind, conj=conj,
+               diagonal=diagonal, flip=flip, tril=tril, triu=triu)  # fmt: skip

@@ -1,0 +1,671 @@
+"""Tensor: what a user holds. The operations are declared in ops/ and hang themselves onto this class."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import errors
+from .dtypes import FROM_NUMPY, dtype, float32, float64
+from .graph.engine import ones_like, run
+from .graph.memory import alias, materialize, memory_of, share
+from .graph.modes import mode
+from .graph.node import Node, RemovableHandle, edge_of, public_edge, register
+from .printing import format_scalar, tensor_str
+
+new = object.__new__
+ndarray = np.ndarray
+
+
+class Size(tuple[int, ...]):
+    """The shape of a tensor: a tuple that prints as PyTorch's and knows its number of elements.
+
+    >>> import glassgrad as gg
+    >>> gg.zeros(2, 3).shape, gg.zeros(2, 3).shape.numel()
+    (torch.Size([2, 3]), 6)
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    def numel(self) -> int:
+        """The product of the sizes."""
+        n = 1
+        for size in self:
+            n *= size
+        return n
+
+    def __getitem__(self, i: Any) -> Any:
+        got = tuple.__getitem__(self, i)
+        return Size(got) if isinstance(i, slice) else got
+
+    def __add__(self, other: Any) -> Any:
+        return Size(tuple(self) + tuple(other))
+
+
+class device:
+    """Where a tensor lives: here always the CPU.
+
+    >>> import glassgrad as gg
+    >>> gg.device("cpu"), gg.ones(1).device.type
+    (device(type='cpu'), 'cpu')
+    """
+
+    __slots__ = ("type", "index")
+
+    def __init__(self, type: Any = "cpu", index: int | None = None):
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        name, _, number = str(type).partition(":")
+        if number:
+            index = int(number)
+        if name in ("cuda", "mps", "xpu"):
+            raise errors.explain(
+                AssertionError("Torch not compiled with CUDA enabled") if name == "cuda"
+                else RuntimeError(f"no {name} device is available"),
+                f"glassgrad computes on the CPU: there is no device {type!r}",
+                errors.line_of(errors.users_place()),
+                "device = 'cuda' if torch.cuda.is_available() else 'cpu' chooses 'cpu' here",
+            )  # fmt: skip
+        if name not in ("cpu", "meta"):
+            raise RuntimeError(f"Expected one of cpu, cuda, meta device type at start of device string: {name}")
+        self.type, self.index = name, index
+
+    def __repr__(self) -> str:
+        return f"device(type={self.type!r}{'' if self.index is None else f', index={self.index}'})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+
+CPU = device("cpu")
+
+NON_LEAF_GRAD = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
+    "during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use "
+    ".retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf "
+    "Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more informations."
+)
+
+
+class Tensor:
+    """An array that remembers how it was made, so that its gradient can be computed.
+
+    Made by `tensor`, `zeros`, `rand`, … and by every operation on tensors. Values of no dimension live inside as NumPy
+    scalars, others as arrays; `requires_grad=True` on a leaf makes everything computed from it part of a graph.
+
+    >>> import glassgrad as gg
+    >>> x = gg.tensor(3.0, requires_grad=True)
+    >>> y = 3 * x**2 - 2 * x + 5
+    >>> y.backward()
+    >>> x.grad
+    tensor(16.)
+    """
+
+    __slots__ = ("_data", "_needs", "_fn", "_grad", "_memory", "__dict__", "__weakref__")
+    _data: Any
+    _needs: bool
+    _fn: Any
+    _grad: Any
+    _memory: Any
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __new__(cls, data: Any = None, *rest: Any, dtype: Any = None, device: Any = None) -> Any:
+        """`Tensor(sizes…)`, `Tensor(data)`: float tensors, as PyTorch's legacy constructor makes them."""
+        t = new(cls)
+        if data is None:
+            array: Any = np.empty(0, FROM_NUMPY_DEFAULT())
+        elif isinstance(data, Tensor):
+            array = data._data
+        elif isinstance(data, int) or (isinstance(data, Size)):
+            sizes = tuple(data) if isinstance(data, Size) else (data, *rest)
+            array = np.zeros(sizes, FROM_NUMPY_DEFAULT())
+        else:
+            array = np.array(data, FROM_NUMPY_DEFAULT())
+        t._data, t._needs, t._fn, t._grad, t._memory = array, False, None, None, None
+        return t
+
+    @staticmethod
+    def _wrap(data: Any) -> Tensor:
+        """A leaf around `data`, as it is."""
+        t = new(Tensor)
+        t._data = data
+        t._needs = False
+        t._fn = t._grad = t._memory = None
+        return t
+
+    # ------------------------------------------------------------------------------------------------ what it is
+    @property
+    def dtype(self) -> dtype:
+        """The type of its elements."""
+        return FROM_NUMPY[self._data.dtype]
+
+    @property
+    def shape(self) -> Size:
+        """Its size along each dimension."""
+        return Size(self._data.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """Its shape, or its size along `dim`."""
+        if dim is None:
+            return Size(self._data.shape)
+        n = self._data.ndim
+        if not -max(n, 1) <= dim < max(n, 1) or n == 0:
+            raise errors.dim_range(dim, n)
+        return self._data.shape[dim]
+
+    @property
+    def ndim(self) -> int:
+        """Its number of dimensions."""
+        return self._data.ndim
+
+    def dim(self) -> int:
+        """Its number of dimensions."""
+        return self._data.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """Its number of elements."""
+        return self._data.size
+
+    nelement = numel
+
+    @property
+    def device(self) -> device:
+        """Where it lives: the CPU."""
+        return CPU
+
+    is_cuda = is_sparse = is_quantized = is_meta = is_mps = is_mkldnn = is_nested = False
+    layout = property(lambda self: strided)
+    names = property(lambda self: (None,) * self._data.ndim)
+    output_nr = property(lambda self: 0 if self._fn is None else public_edge(self._fn)[1])
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self._data.dtype.itemsize
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self._data.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self._data.nbytes
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Elements to step over along each dimension."""
+        data = materialize(self)
+        strides = tuple(s // data.itemsize for s in data.strides)
+        return strides if dim is None else strides[dim]
+
+    def storage_offset(self) -> int:
+        """Elements between the start of its memory and its first one."""
+        data = materialize(self)
+        base = data
+        while isinstance(base.base, ndarray):
+            base = base.base
+        return (data.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // data.itemsize
+
+    def data_ptr(self) -> int:
+        """The address of its first element."""
+        return share(self).__array_interface__["data"][0]
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether its elements lie in memory in order."""
+        return bool(self._data.flags.c_contiguous)
+
+    def is_floating_point(self) -> bool:
+        """Whether its dtype is a floating one."""
+        return self._data.dtype.kind == "f"
+
+    def is_complex(self) -> bool:
+        """Whether its dtype is complex."""
+        return self._data.dtype.kind == "c"
+
+    def is_signed(self) -> bool:
+        """Whether its dtype has negative values."""
+        return self._data.dtype.kind in "ifc"
+
+    def is_inference(self) -> bool:
+        """Whether it was made in inference mode by a constructor or a copy."""
+        return "_inference" in self.__dict__
+
+    def is_conj(self) -> bool:
+        """Whether it is a lazy conjugate: never here, conjugates are computed."""
+        return False
+
+    def is_neg(self) -> bool:
+        """Whether it is a lazy negation: never here."""
+        return False
+
+    # ------------------------------------------------------------------------------------------------ its graph
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are computed for it: set on a leaf, inherited by what is computed from it."""
+        return self._needs
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self._fn is not None:
+            if not value:
+                raise errors.not_a_leaf_flag()
+            return
+        if value and self._data.dtype.kind not in "fc":
+            raise errors.explain(
+                RuntimeError("only Tensors of floating point and complex dtype can require gradients"),
+                f"this one is {self.dtype}: a derivative needs values that can move a little",
+                fix="x = x.float() first, or name a floating dtype when you make it",
+            )
+        self._needs = bool(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Sets `requires_grad` in place and returns the tensor."""
+        if requires_grad and self._fn is None and self._data.dtype.kind not in "fc":
+            raise errors.explain(
+                RuntimeError("only Tensors of floating point dtype can require gradients"),
+                f"this one is {self.dtype}", fix="x = x.float() first",
+            )  # fmt: skip
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node that made it; None for a leaf."""
+        return self._fn if self._fn is None else public_edge(self._fn)[0]
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by the user, not by a tracked operation."""
+        return self._fn is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward accumulated here."""
+        if self._grad is None and self._fn is not None and "_retains" not in self.__dict__:
+            warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            if value._data.dtype != self._data.dtype:
+                raise RuntimeError(
+                    f"attempting to assign a gradient with dtype '{value.dtype.c_name}' to a tensor with dtype "
+                    f"'{self.dtype.c_name}'. The gradient must match the tensor's dtype by default. You can set the "
+                    "tensor's grad_dtype attribute to allow a specific dtype, or None to allow any dtype. Set grad_dtype "
+                    "with caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that "
+                    "assume they match."
+                )
+            if value._data.shape != self._data.shape:
+                raise RuntimeError(
+                    f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+                    f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
+                )
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether a non-leaf keeps its gradient."""
+        return self._fn is not None and "_retains" in self.__dict__
+
+    @property
+    def _version(self) -> int:
+        return 0 if self._memory is None else self._memory.version
+
+    @property
+    def _base(self) -> Tensor | None:
+        return None if self._memory is None else self._memory.base
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    def backward(
+        self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Adds the gradient of this tensor to `.grad` of the leaves that it was computed from.
+
+        Computes vᵀ·J with v = `gradient` (1 for a single number). `retain_graph` keeps what the graph saved for another
+        backward, `create_graph` makes the gradient differentiable, `inputs` names the only leaves that accumulate.
+        Raises RuntimeError when the graph was freed, a saved tensor overwritten, or nothing requires grad.
+
+        >>> import glassgrad as gg
+        >>> x = gg.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).backward(gradient=gg.tensor([1.0, 10.0]))
+        >>> x.grad
+        tensor([ 2., 40.])
+        """
+        if gradient is None and inputs is None and self._fn is not None:
+            data = self._data
+            if data.size != 1:
+                raise errors.scalar_outputs_only(data.shape)
+            if not create_graph:
+                if data.dtype.kind == "c":
+                    raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {self.dtype}")
+                run([(self._fn, ones_like(data))], bool(retain_graph), False)
+                return
+        from .autograd.backward import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def _accumulate(self, grad: Any, graph: bool = False) -> None:
+        """Adds `grad` to `.grad`: taken as it is when nobody else holds it, copied otherwise; then the leaf's hooks."""
+        hooks = self.__dict__
+        if "_leaf_hooks" in hooks:
+            grad = self._hooked(grad, graph)
+        data, mine = (grad._data if graph else grad), self._data
+        if data.dtype is not mine.dtype and data.dtype != mine.dtype:
+            grad, data = (grad.to(self.dtype), None) if graph else (data.astype(mine.dtype), None)
+        old = self._grad
+        if graph:
+            self._grad = grad if old is None else old + grad
+        elif old is None:
+            if type(grad) is ndarray and (sys.getrefcount(grad) > HELD_HERE or grad.base is not None):
+                grad = np.array(grad)
+            self._grad = Tensor._wrap(grad)
+        elif old._needs:
+            self._grad = old + Tensor._wrap(grad)
+        else:
+            data = old._data
+            if type(data) is ndarray and data.ndim:
+                np.add(data, grad, out=data)
+            elif old._memory is None or not old._memory.root.shared:
+                old._data = data + grad
+            else:
+                data[...] = data + grad
+            memory_of(old).version += 1
+        if "_after_accumulate" in hooks:
+            for hook in list(hooks["_after_accumulate"].values()):
+                hook(self)
+
+    def _hooked(self, grad: Any, graph: bool) -> Any:
+        """The gradient after this leaf's own hooks."""
+        t = grad if graph else Tensor._wrap(grad)
+        for hook in list(self.__dict__["_leaf_hooks"].values()):
+            got = hook(t)
+            if got is not None:
+                t = got
+        return t if graph else t._data
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Calls `hook(grad)` whenever the gradient of this tensor has been computed; what it returns replaces it.
+
+        >>> import glassgrad as gg
+        >>> x = gg.tensor(2.0, requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> (x * x).backward(); x.grad
+        tensor(40.)
+        """
+        if not self._needs:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self._fn is None:
+            return register(self.__dict__.setdefault("_leaf_hooks", {}), hook)
+        return register(self._fn._hooks().tensor, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Calls `hook(leaf)` after a backward has added to the leaf's `.grad`."""
+        if not self._needs:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self._fn is not None:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        return register(self.__dict__.setdefault("_after_accumulate", {}), hook)
+
+    def retain_grad(self) -> None:
+        """Makes backward keep the gradient of this non-leaf in `.grad`.
+
+        >>> import glassgrad as gg
+        >>> x = gg.tensor(2.0, requires_grad=True)
+        >>> y = x * x
+        >>> y.retain_grad()
+        >>> (3 * y).backward(); y.grad
+        tensor(3.)
+        """
+        if not self._needs:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self._fn is None or "_retains" in self.__dict__:
+            return
+        import weakref
+
+        me = weakref.ref(self)
+
+        def keep(grad: Tensor) -> None:
+            t = me()
+            if t is not None:
+                t._grad = grad if t._grad is None else t._grad + grad
+
+        self.__dict__["_retains"] = register(self._fn._hooks().tensor, keep)
+
+    def detach(self) -> Tensor:
+        """The same values in the same memory, outside the graph.
+
+        >>> import glassgrad as gg
+        >>> gg.ones(2, requires_grad=True).detach().requires_grad
+        False
+        """
+        data = materialize(self)
+        return alias(self, Tensor._wrap(data), None)
+
+    def detach_(self) -> Tensor:
+        """Takes the tensor itself out of its graph: it becomes a leaf."""
+        if self._memory is not None and self._memory.base is not None:
+            raise RuntimeError(
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+                "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+                "detach_() cannot be called on these gradients."
+            )
+        self._fn, self._needs = None, False
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory outside the graph, without the version count that would notice writes."""
+        return Tensor._wrap(share(self))
+
+    @data.setter
+    def data(self, other: Tensor) -> None:
+        self._data = share(other)
+        memory_of(self).shared = True
+
+    # ------------------------------------------------------------------------------------------------ to Python and NumPy
+    def item(self) -> Any:
+        """Its single value as a Python number."""
+        data = self._data
+        if data.size != 1:
+            raise errors.explain(
+                RuntimeError(f"a Tensor with {data.size} elements cannot be converted to Scalar"),
+                where=errors.line_of(errors.users_place()),
+                fix=".tolist() for all of them, or reduce first (.sum(), .mean())",
+            )
+        return data.item()
+
+    def tolist(self) -> Any:
+        """Its values as Python numbers in nested lists."""
+        return self._data.tolist()
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """Its values as a NumPy array that shares its memory.
+
+        Raises RuntimeError when it requires grad (`force=True` detaches first).
+
+        >>> import glassgrad as gg
+        >>> gg.tensor([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
+        """
+        if self._needs and not force:
+            raise errors.numpy_of_tracked()
+        return share(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self._needs:
+            raise errors.numpy_of_tracked()
+        data = share(self)
+        if copy:
+            return np.array(data, dtype=dtype)
+        return data if dtype is None else np.asarray(data, dtype=dtype)
+
+    def __dlpack__(self, *, stream: Any = None, **kwargs: Any) -> Any:
+        if self._needs:
+            raise BufferError(
+                "Can't export tensors that require gradient, use tensor.detach()"
+            )
+        return share(self).__dlpack__(stream=stream, **kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+    def __bool__(self) -> bool:
+        data = self._data
+        if data.size != 1:
+            if data.size == 0:
+                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+            raise errors.explain(
+                RuntimeError("Boolean value of Tensor with more than one value is ambiguous"),
+                where=errors.line_of(errors.users_place()), fix="say which you mean: .all() or .any()",
+            )  # fmt: skip
+        return bool(data)
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iub" or self._data.ndim and self._data.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self._data.item())
+
+    def __len__(self) -> int:
+        if self._data.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self._data.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._data.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __contains__(self, element: Any) -> bool:
+        if isinstance(element, (Tensor, int, float, bool, complex)):
+            return bool((self == element).any())
+        raise RuntimeError(
+            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+        )
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        fn = self._fn
+        text = tensor_str(
+            materialize(self),
+            requires_grad=self._needs,
+            grad_fn=None if fn is None else fn.name().rpartition("::")[2],
+        )
+        return text
+
+    def __format__(self, spec: str) -> str:
+        if self._data.ndim == 0:
+            return format_scalar(self._data.item(), spec)
+        return object.__format__(self, spec)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self._fn is not None:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  "
+                "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, "
+                "see https://github.com/pytorch/pytorch/pull/103001"
+            )
+        if id(self) in memo:
+            return memo[id(self)]
+        t = new(type(self))
+        t._data, t._needs, t._fn, t._grad, t._memory = np.array(self._data), self._needs, None, None, None
+        if t._data.ndim == 0:
+            t._data = t._data[()]
+        memo[id(self)] = t
+        if self._grad is not None:
+            t._grad = self._grad.__deepcopy__(memo)
+        return t
+
+    def __copy__(self) -> Tensor:
+        t = new(type(self))
+        t._data, t._needs, t._fn, t._grad = share(self), self._needs, self._fn, self._grad
+        t._memory = None
+        return alias(self, t, None)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self._fn is not None:
+            raise RuntimeError(
+                "Pickling of a tracked non-leaf tensor is refused: detach() it first"
+            )
+        return _rebuild, (type(self), np.array(self._data), self._needs)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in ("__array_ufunc__",)]
+
+
+HELD_HERE = 4  # references to a gradient that only this backward holds: the engine's, the argument's, its alias, the call's
+
+
+def _rebuild(cls: type, data: Any, needs: bool) -> Tensor:
+    t = new(cls)
+    t._data, t._needs, t._fn, t._grad, t._memory = (data if data.ndim else data[()]), needs, None, None, None
+    return t
+
+
+def FROM_NUMPY_DEFAULT() -> Any:
+    from .dtypes import defaults
+
+    return defaults.numpy
+
+
+class layout:
+    """How elements are laid out: always strided here."""
+
+    def __repr__(self) -> str:
+        return "torch.strided"
+
+
+strided = layout()
+
+Node.wrap = staticmethod(Tensor._wrap)
+
+
+def ensure_own_memory(array: Any) -> Any:
+    """`array` in native byte order and with one of our dtypes, or a TypeError that lists them."""
+    if array.dtype not in FROM_NUMPY:
+        raise TypeError(
+            f"can't convert np.ndarray of type {array.dtype.type.__module__}.{array.dtype.type.__name__}. The only supported "
+            "types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool."
+        )
+    return array
+
+
+__all__ = ["CPU", "Size", "Tensor", "device", "edge_of", "float32", "float64", "layout", "mode", "strided"]
