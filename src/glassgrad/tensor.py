@@ -11,7 +11,7 @@ import numpy as np
 
 from . import errors
 from .dtypes import FROM_NUMPY, dtype, float32, float64
-from .graph.engine import ones_like, run
+from .graph.engine import ones_like, run, without_graph
 from .graph.memory import alias, materialize, memory_of, share
 from .graph.modes import mode
 from .graph.node import Node, RemovableHandle, edge_of, public_edge, register
@@ -120,6 +120,7 @@ class Tensor:
     _fn: Any
     _grad: Any
     _memory: Any
+    seq, edges = -1, ()  # as the end of an edge a leaf is a node without edges, made before all others
 
     if TYPE_CHECKING:
 
@@ -385,7 +386,7 @@ class Tensor:
         if graph:
             self._grad = grad if old is None else old + grad
         elif old is None:
-            if type(grad) is ndarray and (sys.getrefcount(grad) > HELD_HERE or grad.base is not None):
+            if type(grad) is ndarray and not _ours(grad, sys.getrefcount(grad)):
                 grad = np.array(grad)
             self._grad = Tensor._wrap(grad)
         elif old._needs:
@@ -407,7 +408,7 @@ class Tensor:
         """The gradient after this leaf's own hooks."""
         t = grad if graph else Tensor._wrap(grad)
         for hook in list(self.__dict__["_leaf_hooks"].values()):
-            got = hook(t)
+            got = without_graph(hook, graph, t)
             if got is not None:
                 t = got
         return t if graph else t._data
@@ -632,6 +633,14 @@ class Tensor:
 
 
 HELD_HERE = 4  # references to a gradient that only this backward holds: the engine's, the argument's, its alias, the call's
+
+
+def _ours(grad: ndarray, references: int) -> bool:
+    """Whether nobody else holds a gradient, nor the memory that it is a full view of: then a leaf may keep it uncopied."""
+    if references > HELD_HERE or not grad.flags.writeable:
+        return False
+    base = grad.base
+    return base is None or (type(base) is ndarray and sys.getrefcount(base) <= 3 and base.size == grad.size and grad.flags.c_contiguous)
 
 
 def _rebuild(cls: type, data: Any, needs: bool) -> Tensor:

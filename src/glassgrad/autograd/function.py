@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..graph.engine import without_graph
 from ..graph.memory import alias, memory_of
 from ..graph.modes import mode
 from ..graph.node import Freed, Node, Output, count, edge_of
@@ -64,7 +65,7 @@ class FunctionNode(Node):
     def backward(self, grad: Any, freed: Any) -> tuple[Any, ...]:
         grads = grad if isinstance(grad, list) else [grad]
         wrapped = [None if g is None else Tensor._wrap(g) for g in grads]
-        outs = self.call(wrapped, freed)
+        outs = without_graph(self.call, False, wrapped, freed)
         return tuple(None if g is None else g._data for g in outs)
 
     def backward_graph(self, grad: Any) -> tuple[Any, ...]:

@@ -10,25 +10,26 @@ from typing import Any
 import numpy as np
 
 from .modes import mode
-from .node import AccumulateGrad, Freed, Node, Output
+from .node import Freed, Output
 
 by_creation = attrgetter("seq")
 
 
-def reachable(roots: Iterable[Any]) -> list[Node]:
-    """Every node under the roots, newest first."""
-    seen = {r for r in roots if isinstance(r, Node)}
-    stack = list(seen)
-    pop, push, add = stack.pop, stack.append, seen.add
-    while stack:
-        for e in pop().edges:
-            if e is not None and e not in seen and isinstance(e, Node):
+def reachable(roots: Iterable[Any]) -> list[Any]:
+    """Every node under the roots, newest first. Leaves count as made before everything (`seq` -1) and are left out."""
+    found = [r for r in roots if r.seq >= 0]
+    seen = set(found)
+    add = seen.add
+    for node in found:  # grows while it is walked
+        for e in node.edges:
+            if e is not None and e not in seen and e.seq >= 0:
                 add(e)
-                push(e)
-    return sorted(seen, key=by_creation, reverse=True)
+                found.append(e)
+    found.sort(key=by_creation, reverse=True)
+    return found
 
 
-def leading_to(order: list[Node], targets: Any) -> list[Node]:
+def leading_to(order: list[Any], targets: Any) -> list[Any]:
     """Those nodes of `order` from which a gradient can reach a target."""
     useful = set()
     for n in reversed(order):
@@ -54,30 +55,33 @@ def run(
     order = reachable(grads)
     if targets is not None:
         order = leading_to(order, targets)
-    if keep:
-        freed = None
-    else:
+    freed = None
+    if not keep:
         frame: Any = sys._getframe(2)
         freed = Freed((frame.f_code, frame.f_lasti))
     found: dict[Any, Any] = {}
-    before_mode, mode.grad = mode.grad, graph
-    take = grads.pop
-    look = grads.get
+    take, look = grads.pop, grads.get
+    g = gi = outs = p = None
+    if graph:
+        before_mode, mode.grad = mode.grad, True
     try:
         for n in order:
             g = take(n, None)
             if g is None:
                 continue
             if n.hooks is not None:
-                g = before_node(n, g, graph)
+                if n.hooks.some:
+                    g = before_node(n, g, graph)
+                if n.__class__ is Output:
+                    slots = look(n.node)
+                    if slots is None:
+                        slots = grads[n.node] = [None] * n.node.outputs
+                    slots[n.nr] = g if slots[n.nr] is None else slots[n.nr] + g
+                    if targets is not None and n in targets:
+                        found[n] = g
+                    continue
             if targets is not None and n in targets:
                 found[n] = g
-            if n.__class__ is Output:
-                slots = look(n.node)
-                if slots is None:
-                    slots = grads[n.node] = [None] * n.node.outputs
-                slots[n.nr] = g if slots[n.nr] is None else slots[n.nr] + g
-                continue
             outs = n.backward_graph(g) if graph else n.backward(g, freed)
             if n.hooks is not None and n.hooks.post:
                 outs = after_node(n, outs, g, graph)
@@ -85,24 +89,26 @@ def run(
                 if e is not None and gi is not None:
                     p = look(e)
                     grads[e] = gi if p is None else p + gi
-            g = gi = outs = p = None  # nobody but the leaf shall hold its gradient
-        leaves = list(grads)
-        for leaf in leaves:
+        g = gi = outs = p = None  # nobody but the leaf shall hold its gradient
+        for leaf in list(grads):
             g = take(leaf)
-            if isinstance(leaf, Node):
-                if type(leaf) is AccumulateGrad:
-                    leaf.variable._accumulate(g)
-                continue
-            if targets is not None:
-                if leaf not in targets:
-                    continue
-                if not accumulate:
-                    found[leaf] = leaf._hooked(g, graph) if "_leaf_hooks" in leaf.__dict__ else g
-                    continue
-            leaf._accumulate(g, graph)
+            if targets is None or (accumulate and leaf in targets):
+                leaf._accumulate(g, graph)
+            elif leaf in targets:
+                found[leaf] = leaf._hooked(g, graph) if "_leaf_hooks" in leaf.__dict__ else g
     finally:
-        mode.grad = before_mode
+        if graph:
+            mode.grad = before_mode
     return found
+
+
+def without_graph(function: Any, graph: bool, *args: Any) -> Any:
+    """Calls a user's function as backward does: recorded only when the gradient itself is to be differentiated."""
+    before, mode.grad = mode.grad, graph
+    try:
+        return function(*args)
+    finally:
+        mode.grad = before
 
 
 def before_node(node: Any, grad: Any, graph: bool) -> Any:
@@ -114,7 +120,7 @@ def before_node(node: Any, grad: Any, graph: bool) -> Any:
     if hooks.tensor:
         t = wrap(grad)
         for hook in list(hooks.tensor.values()):
-            new = hook(t)
+            new = without_graph(hook, graph, t)
             if new is not None:
                 t = new
         grad = unwrap(t)
@@ -122,7 +128,7 @@ def before_node(node: Any, grad: Any, graph: bool) -> Any:
         several = type(grad) is list
         out = tuple(None if g is None else wrap(g) for g in (grad if several else (grad,)))
         for pre in list(hooks.pre.values()):
-            replaced = pre(out)
+            replaced = without_graph(pre, graph, out)
             if replaced is not None:
                 out = replaced if isinstance(replaced, tuple) else (replaced,)
         values = [None if g is None else unwrap(g) for g in out]
@@ -138,7 +144,7 @@ def after_node(node: Any, grads: Any, grad: Any, graph: bool) -> Any:
     into = tuple(None if g is None else wrap(g) for g in (grad if type(grad) is list else (grad,)))
     outs = tuple(None if g is None or e is None else wrap(g) for e, g in zip(node.edges, grads))
     for hook in list(node.hooks.post.values()):
-        new = hook(outs, into)
+        new = without_graph(hook, graph, outs, into)
         if new is not None:
             outs = new if isinstance(new, tuple) else (new,)
     return tuple(None if g is None else unwrap(g) for g in outs)

@@ -53,6 +53,8 @@ class Hooks:
         self.pre: dict[int, Callable[[Any], Any]] = {}
         self.post: dict[int, Callable[[Any, Any], Any]] = {}
 
+    some = property(lambda self: self.tensor or self.pre)
+
 
 def register(hooks: dict[int, Any], hook: Any) -> RemovableHandle:
     """Adds `hook` to an ordered set of hooks."""
@@ -140,7 +142,7 @@ class Output(Node):
     __slots__ = ("node", "nr")
 
     def __init__(self, node: Any, nr: int):
-        self.node, self.nr, self.edges, self.hooks, self.seq = node, nr, (node,), None, count()
+        self.node, self.nr, self.edges, self.hooks, self.seq = node, nr, (node,), Hooks(), count()
 
     def name(self) -> str:
         return self.node.name()

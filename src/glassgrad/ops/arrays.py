@@ -63,7 +63,7 @@ exp = rounded_once(np.exp, math.exp)
 @array_function
 def sigmoid(x: Any) -> Any:
     """1 / (1 + e^-x), with one temporary."""
-    if type(x) is not np.ndarray or x.dtype.kind != "f":
+    if type(x) is not np.ndarray or x.dtype.kind != "f" or x.ndim == 0:
         return 1 / (1 + exp(-x))
     t = np.negative(x)
     np.exp(t, t)

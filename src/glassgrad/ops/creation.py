@@ -46,13 +46,23 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     tensor([[1, 2],
             [3, 4]])
     """
+    kind = type(data)
+    if kind is float and dtype is None:
+        value = defaults.numpy.type(data)
+        return made(value, requires_grad, device)
+    wanted = None if dtype is None else as_dtype(dtype).numpy
+    if kind is list and data and set(map(type, data)) <= SIMPLE and (wanted is None or wanted.kind == "f"):
+        return made(np.array(data, wanted or (defaults.numpy if float in map(type, data) else np.int64)), requires_grad, device)
     if isinstance(data, Tensor):
         array = np.array(data._data)
-        if dtype is not None:
-            array = array.astype(as_dtype(dtype).numpy)
+        if wanted is not None:
+            array = array.astype(wanted)
     else:
-        array = _array_of(data, None if dtype is None else as_dtype(dtype).numpy)
+        array = _array_of(data, wanted)
     return made(array if array.ndim else array[()], requires_grad, device)
+
+
+SIMPLE = {int, float}
 
 
 def _array_of(data: Any, dtype: np.dtype | None) -> np.ndarray:

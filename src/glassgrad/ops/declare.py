@@ -48,6 +48,7 @@ class Op:
         self.statics = tuple(p.name for p in params if p.name not in tensors)
         self.edges = tuple(t for t in tensors if t in rules)  # masks and indices have none
         self.wants = {t: tuple(inspect.signature(r).parameters) if callable(r) else () for t, r in rules.items()}
+        self.kept_statics: tuple[str, ...] = ()
         self.node: Any = None
         self.general_node: Any = None
         self.call: Any = None
@@ -263,12 +264,16 @@ def conj(x: Any) -> Any:
 
 def is_complex(x: Any) -> bool:
     """Whether an array, tensor or number is complex."""
-    if isinstance(x, Tensor):
-        x = x._data
-    return type(x) is complex or getattr(x, "dtype", F32) in (C64, C128)
+    if type(x) is not ndarray:
+        x = getattr(x, "_data", x)
+        if type(x) in REALS:
+            return False
+        if type(x) is complex:
+            return True
+    return x.dtype.kind == "c"
 
 
-C64, C128 = np.dtype("complex64"), np.dtype("complex128")
+REALS = frozenset({int, float, f32, f64, type(True)})
 
 
 def saved(node: Node, value: Any, name: str) -> Any:
@@ -371,7 +376,8 @@ def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
         if "result" in n.saves:
             n.s_result, n.result_memory = r, None
         for name, value in zip(op.statics, statics):
-            setattr(n, name, value)
+            if name in op.kept_statics:
+                setattr(n, name, value)
         t._fn, t._needs = n, True
     return t
 
@@ -394,6 +400,7 @@ def build(op: Op) -> None:
     op_saves = tuple(t for t in op.tensors if t in names) + (("result",) if "result" in names else ())
     shapes = tuple(f"{t}_{what}" for t in op.tensors for what in ("shape", "dtype") if f"{t}_{what}" in names)
     statics = tuple(s for s in op.statics if s in names)
+    op.kept_statics = statics
     slots = ["s_" + s for s in op_saves] + ["v_" + s for s in op_saves if s != "result"]
     slots += [*shapes, *statics]
     if "result" in names:
@@ -402,7 +409,7 @@ def build(op: Op) -> None:
         slots.append("shapes")
     space = {"rule_" + t: r for t, r in op.rules.items()}
     space |= dict(
-        forward=op.forward, OP=op, Tensor=Tensor, NUMBERS=NUMBERS, mode=mode, new=new, count=count, ndarray=ndarray, f32=f32,
+        __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, NUMBERS=NUMBERS, mode=mode, new=new, count=count, ndarray=ndarray, f32=f32,
         f64=f64, F32=F32, F64=F64, general=general, refuse=refuse, into=into, sum_to=sum_to, fit=fit, conj=conj, saved=saved,
         INTEGERS=INTEGERS, wrap=Tensor._wrap, saved_tensor=saved_tensor, saved_result=saved_result, materialize=materialize, alias=alias, zeros_like=np.zeros_like,
     )  # fmt: skip

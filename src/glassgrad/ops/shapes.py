@@ -307,7 +307,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 # ------------------------------------------------------------------------------------------------ copies and casts
-_clone = linear("_clone", lambda self: np.array(self) if self.ndim else self + 0 if self.dtype.kind != "b" else self,
+_clone = linear("_clone", lambda self: self.copy(),
                 lambda grad: grad, node="CloneBackward0")  # fmt: skip
 _to = linear("_to", lambda self, dtype: arrays.astype(self, dtype), lambda grad, self_dtype: _back(grad, self_dtype), node="ToCopyBackward0")
 

@@ -1,0 +1,178 @@
+"""A user's function at points: its value, gradient and Hessian by our engine, finite differences, and its recorded formula."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..autograd.backward import grad
+from ..recording import Program, Tape
+from ..tensor import Tensor
+
+
+class StudyError(ValueError):
+    """A function or a point that cannot be studied: the line says why."""
+
+
+@dataclass
+class Function:
+    """A function of tensors with the shapes of its arguments; its inputs as one flat vector of float64.
+
+    `names` are the argument names, `symbols` the names of the flat components (W_0, W_1 for a vector W).
+    """
+
+    call: Callable[..., Any]
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    text: str | None = None
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        found: list[str] = []
+        for name, shape in zip(self.names, self.shapes):
+            found += [name] if shape == () else [name + "_" + "_".join(map(str, i)) for i in np.ndindex(shape)]
+        return tuple(found)
+
+    @property
+    def size(self) -> int:
+        return sum(int(np.prod(s)) for s in self.shapes)
+
+    def tensors(self, x: np.ndarray, requires_grad: bool = True) -> list[Tensor]:
+        """The arguments at the flat point x."""
+        out, start = [], 0
+        for shape in self.shapes:
+            n = int(np.prod(shape))
+            part = np.array(x[start : start + n], np.float64).reshape(shape)
+            t = Tensor._wrap(part if shape else part[()])
+            t._needs = requires_grad
+            out.append(t)
+            start += n
+        return out
+
+    def _output(self, args: list[Tensor]) -> Tensor:
+        y = self.call(*args)
+        if not isinstance(y, Tensor):
+            if isinstance(y, (int, float, np.generic)):
+                return Tensor._wrap(np.float64(y))
+            raise StudyError(f"the function returned {type(y).__name__}; a study needs a tensor with one number")
+        if y._data.size != 1:
+            raise StudyError(f"the function returned shape {list(y.shape)}; a study needs one number (reduce it: .sum(), .mean())")
+        return y if y._data.ndim == 0 else y.reshape(())
+
+    def value(self, x: np.ndarray) -> float:
+        """f(x)."""
+        return float(self._output(self.tensors(x, False)).item())
+
+    def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """f(x) and ∇f(x), by backward."""
+        args = self.tensors(x)
+        y = self._output(args)
+        if not y._needs:
+            return float(y.item()), np.zeros(self.size)
+        grads = grad(y, args, materialize_grads=True)
+        return float(y.item()), np.concatenate([np.ravel(g._data) for g in grads])
+
+    def gradient(self, x: np.ndarray) -> np.ndarray:
+        """∇f(x)."""
+        return self.value_and_gradient(x)[1]
+
+    def gradient_and_hessian(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """∇f(x) and the matrix of second derivatives, by backward through backward."""
+        n = self.size
+        args = self.tensors(x)
+        y = self._output(args)
+        if not y._needs:
+            return np.zeros(n), np.zeros((n, n))
+        first = grad(y, args, create_graph=True, materialize_grads=True)
+        parts = [p for g in first for p in (g.reshape(-1).unbind() if g._data.ndim else [g])]
+        rows = []
+        for p in parts:
+            if not p._needs:
+                rows.append(np.zeros(n))
+                continue
+            second = grad(p, args, retain_graph=True, materialize_grads=True)
+            rows.append(np.concatenate([np.ravel(g._data) for g in second]))
+        h = np.array(rows).reshape(n, n)
+        return np.array([float(p.item()) for p in parts]), (h + h.T) / 2
+
+    def finite_difference(self, x: np.ndarray) -> np.ndarray:
+        """∇f(x) from values alone: central differences with one step of Richardson's extrapolation, O(h⁴)."""
+        out = np.empty(self.size)
+        for i in range(self.size):
+            h = 6e-4 * max(1.0, abs(x[i]))
+            at = lambda d, i=i: self.value(x + d * np.eye(self.size)[i])  # noqa: E731
+            one, half = (at(h) - at(-h)) / (2 * h), (at(h / 2) - at(-h / 2)) / h
+            out[i] = (4 * half - one) / 3
+        return out
+
+    def record(self, x: np.ndarray) -> tuple[Program, list[bool]]:
+        """The program of f and of its gradient (outputs: f, then each argument's gradient), and the branches it took."""
+        tape = Tape()
+        args, start = [], 0
+        values = self.tensors(x)
+        for t in values:
+            t._data = tape.input(t._data)
+            start += 1
+        args = values
+        y = self._output(args)
+        outputs: list[Any] = [y._data]
+        if y._needs:
+            for g in grad(y, args, grad_outputs=Tensor._wrap(np.float64(1)), allow_unused=True):
+                outputs.append(np.float64(0) if g is None else g._data)
+        return tape.program(outputs), [b.taken for b in tape.branches]
+
+
+def as_function(f: Callable[..., Any], point: Any) -> tuple[Function, np.ndarray]:
+    """A Function with shapes read off a first point, and that point flat."""
+    names = getattr(f, "names", None)
+    if names is None:
+        try:
+            parameters = list(inspect.signature(f).parameters.values())
+        except (TypeError, ValueError):
+            raise StudyError("the function's arguments cannot be read: pass a def or a lambda") from None
+        names = tuple(p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
+    arrays = _arrays(point, tuple(names))
+    function = Function(f, tuple(names), tuple(a.shape for a in arrays), getattr(f, "text", None))
+    return function, flat(arrays)
+
+
+def flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays as one vector."""
+    return np.concatenate([a.ravel() for a in arrays]) if arrays else np.empty(0)
+
+
+def point_of(function: Function, point: Any) -> np.ndarray:
+    """A further point of the same function, flat."""
+    arrays = _arrays(point, function.names)
+    if tuple(a.shape for a in arrays) != function.shapes:
+        raise StudyError(f"the point {point!r} has shapes {[a.shape for a in arrays]}; the first had {list(function.shapes)}")
+    return flat(arrays)
+
+
+def _arrays(point: Any, names: tuple[str, ...]) -> list[np.ndarray]:
+    if isinstance(point, Mapping):
+        missing = [n for n in names if n not in point]
+        unknown = [n for n in point if n not in names]
+        if missing or unknown:
+            raise StudyError(f"the point names {', '.join(map(str, point))}; the function takes {', '.join(names) or 'nothing'}")
+        values = [point[n] for n in names]
+    elif len(names) == 1:
+        values = [point]
+    elif isinstance(point, (tuple, list, np.ndarray, Tensor)) and len(point) == len(names):
+        values = list(point)
+    else:
+        raise StudyError(f"the function takes {len(names)} arguments ({', '.join(names)}); the point {point!r} does not fit")
+    out = []
+    for name, value in zip(names, values):
+        try:
+            a = np.asarray(value.detach().numpy() if isinstance(value, Tensor) else value, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise StudyError(f"{name}={value!r} is not a number or an array of numbers") from None
+        if not np.isfinite(a).all():
+            raise StudyError(f"{name}={value!r} is not finite")
+        out.append(a)
+    return out
