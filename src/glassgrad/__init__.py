@@ -5,42 +5,195 @@ import warnings as _warnings
 
 from . import autograd, ops
 from .dtypes import (
-    bool, cdouble, cfloat, complex64, complex128, double, dtype, finfo, float16, float32, float64, get_default_dtype, half, iinfo, int8,
-    int16, int32, int64, long, set_default_dtype, short, uint8,
+    bool,
+    cdouble,
+    cfloat,
+    complex64,
+    complex128,
+    double,
+    dtype,
+    finfo,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    half,
+    iinfo,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    set_default_dtype,
+    short,
+    uint8,
 )  # fmt: skip
 from .graph.modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .ops import methods as _methods
 from .ops.creation import (
-    arange, as_tensor, asarray, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, linspace, logspace, ones, ones_like,
-    tensor, zeros, zeros_like,
+    arange,
+    as_tensor,
+    asarray,
+    empty,
+    empty_like,
+    eye,
+    from_dlpack,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    logspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
 )  # fmt: skip
 from .ops.creation import complex_ as complex
 from .ops.elementwise import (
-    abs, acos, acosh, add, allclose, asin, asinh, atan, atan2, atanh, bitwise_and, bitwise_not, bitwise_or, bitwise_xor, ceil, clamp, clip,
-    cos, cosh, div, eq, equal, erf, exp, exp2, expm1, floor, floor_divide, fmod, ge, gt, isclose, isfinite, isinf, isnan, le, log, log1p,
-    log2, log10, logical_and, logical_not, logical_or, logical_xor, lt, maximum, minimum, mul, ne, neg, pow, reciprocal, relu, remainder,
-    round, rsqrt, rsub, sigmoid, sign, signbit, sin, sinh, sqrt, square, sub, tan, tanh, trunc, where,
+    abs,
+    acos,
+    acosh,
+    add,
+    allclose,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
+    ceil,
+    clamp,
+    clip,
+    cos,
+    cosh,
+    div,
+    eq,
+    equal,
+    erf,
+    exp,
+    exp2,
+    expm1,
+    floor,
+    floor_divide,
+    fmod,
+    ge,
+    gt,
+    isclose,
+    isfinite,
+    isinf,
+    isnan,
+    le,
+    log,
+    log1p,
+    log2,
+    log10,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    lt,
+    maximum,
+    minimum,
+    mul,
+    ne,
+    neg,
+    pow,
+    reciprocal,
+    relu,
+    remainder,
+    round,
+    rsqrt,
+    rsub,
+    sigmoid,
+    sign,
+    signbit,
+    sin,
+    sinh,
+    sqrt,
+    square,
+    sub,
+    tan,
+    tanh,
+    trunc,
+    where,
 )  # fmt: skip
 from .ops.indexing import index_put, masked_fill, masked_select, narrow, select
+from .ops.joins import cat, chunk, concat, concatenate, split, stack, unbind
 from .ops.products import bmm, dot, einsum, ger, matmul, mm, mv, outer
 from .ops.random import (
-    Generator, default_generator, get_rng_state, initial_seed, manual_seed, rand, rand_like, randint, randint_like, randn, randn_like,
-    randperm, seed, set_rng_state,
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+    set_rng_state,
 )  # fmt: skip
 from .ops.reductions import all_ as all
-from .ops.reductions import any_ as any
 from .ops.reductions import (
-    amax, amin, argmax, argmin, count_nonzero, cumprod, cumsum, log_softmax, logsumexp, mean, norm, prod, softmax, std, std_mean, sum, var,
+    amax,
+    amin,
+    argmax,
+    argmin,
+    count_nonzero,
+    cumprod,
+    cumsum,
+    log_softmax,
+    logsumexp,
+    mean,
+    norm,
+    prod,
+    softmax,
+    std,
+    std_mean,
+    sum,
+    var,
     var_mean,
 )  # fmt: skip
+from .ops.reductions import any_ as any
 from .ops.reductions import max_ as max
 from .ops.reductions import min_ as min
 from .ops.shapes import (
-    broadcast_tensors, broadcast_to, cat, chunk, clone, concat, concatenate, conj, diagonal, flatten, flip, imag, meshgrid, movedim, permute,
-    ravel, real, reshape, split, squeeze, stack, swapaxes, swapdims, t, transpose, tril, triu, unbind, unflatten, unsqueeze,
+    broadcast_tensors,
+    broadcast_to,
+    clone,
+    conj,
+    diagonal,
+    flatten,
+    flip,
+    imag,
+    meshgrid,
+    movedim,
+    permute,
+    ravel,
+    real,
+    reshape,
+    squeeze,
+    swapaxes,
+    swapdims,
+    t,
+    transpose,
+    tril,
+    triu,
+    unflatten,
+    unsqueeze,
 )  # fmt: skip
+from .placement import Size, device, layout, strided
 from .printing import set_printoptions
-from .tensor import Size, Tensor, device, layout, strided
+from .queries import is_complex, is_floating_point, is_tensor, numel
+from .tensor import Tensor
+from .version import VERSION as __version__
 
 absolute, multiply, subtract, divide, true_divide, negative = abs, mul, sub, div, div, neg
 arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, atan2, asinh, acosh, atanh
@@ -48,32 +201,6 @@ less, less_equal, greater, greater_equal, not_equal, fix = lt, le, gt, ge, ne, t
 int, float = int32, float32
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 newaxis = None
-__version__ = "0.1.0"
-
-
-def is_tensor(obj: object) -> bool:
-    """Whether `obj` is a tensor.
-
-    >>> import glassgrad as gg
-    >>> gg.is_tensor(gg.ones(1))
-    True
-    """
-    return isinstance(obj, Tensor)
-
-
-def is_floating_point(input: Tensor) -> bool:
-    """Whether the tensor's dtype is a floating one."""
-    return input.is_floating_point()
-
-
-def is_complex(input: Tensor) -> bool:
-    """Whether the tensor's dtype is complex."""
-    return input.is_complex()
-
-
-def numel(input: Tensor) -> int:
-    """The number of elements."""
-    return input.numel()
 
 
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"glassgrad(\.|$)")

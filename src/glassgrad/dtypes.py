@@ -159,7 +159,7 @@ def number_dtype(value: Any) -> np.dtype:
     return defaults.numpy
 
 
-builtin_bool = type(True)
+builtin_bool = type(1 == 1)
 
 
 def result_dtype(operands: Any) -> np.dtype:

@@ -156,6 +156,15 @@ def grad_shape(grad: Any, shape: Any) -> RuntimeError:
 def refused(op: str, error: Exception, arrays: list[Any]) -> Exception:
     """What NumPy refused, in PyTorch's words where the reason is known: sizes that do not broadcast."""
     shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
+    if "numpy boolean subtract" in str(error):
+        return RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+        )
+    if "numpy boolean negative" in str(error):
+        return RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "`logical_not()` operator instead."
+        )
     if len(shapes) >= 2:
         clash = broadcast_clash(shapes[0], shapes[1])
         if clash:

@@ -20,7 +20,7 @@ class PrintOptions:
     sci_mode: bool | None = None
 
 
-PROFILES = {
+PROFILES: dict[str, dict[str, Any]] = {
     "default": dict(precision=4, threshold=1000, edgeitems=3, linewidth=80),
     "short": dict(precision=2, threshold=1000, edgeitems=2, linewidth=80),
     "full": dict(precision=4, threshold=math.inf, edgeitems=3, linewidth=80),
@@ -46,7 +46,7 @@ def set_printoptions(
         if profile not in PROFILES:
             raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
         vars(options).update(PROFILES[profile])
-    named = dict(precision=precision, threshold=threshold, edgeitems=edgeitems, linewidth=linewidth)
+    named: dict[str, Any] = dict(precision=precision, threshold=threshold, edgeitems=edgeitems, linewidth=linewidth)
     vars(options).update({name: value for name, value in named.items() if value is not None})
     options.sci_mode = sci_mode
 

@@ -21,7 +21,7 @@ class TraceError(TypeError):
 class Ref(NamedTuple):
     """The result of step number `index`."""
 
-    index: int
+    index: int  # type: ignore[assignment]
 
 
 class Step(NamedTuple):

@@ -10,87 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import errors
-from .dtypes import FROM_NUMPY, dtype, float32, float64
+from .dtypes import FROM_NUMPY, defaults, dtype
 from .graph.engine import ones_like, run, without_graph
 from .graph.memory import alias, materialize, memory_of, share
-from .graph.modes import mode
-from .graph.node import Node, RemovableHandle, edge_of, public_edge, register
+from .graph.node import Node, RemovableHandle, public_edge, register
+from .placement import CPU, Size, device, strided
 from .printing import format_scalar, tensor_str
 
 new = object.__new__
 ndarray = np.ndarray
 
-
-class Size(tuple[int, ...]):
-    """The shape of a tensor: a tuple that prints as PyTorch's and knows its number of elements.
-
-    >>> import glassgrad as gg
-    >>> gg.zeros(2, 3).shape, gg.zeros(2, 3).shape.numel()
-    (torch.Size([2, 3]), 6)
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"torch.Size([{', '.join(map(str, self))}])"
-
-    def numel(self) -> int:
-        """The product of the sizes."""
-        n = 1
-        for size in self:
-            n *= size
-        return n
-
-    def __getitem__(self, i: Any) -> Any:
-        got = tuple.__getitem__(self, i)
-        return Size(got) if isinstance(i, slice) else got
-
-    def __add__(self, other: Any) -> Any:
-        return Size(tuple(self) + tuple(other))
-
-
-class device:
-    """Where a tensor lives: here always the CPU.
-
-    >>> import glassgrad as gg
-    >>> gg.device("cpu"), gg.ones(1).device.type
-    (device(type='cpu'), 'cpu')
-    """
-
-    __slots__ = ("type", "index")
-
-    def __init__(self, type: Any = "cpu", index: int | None = None):
-        if isinstance(type, device):
-            type, index = type.type, type.index
-        name, _, number = str(type).partition(":")
-        if number:
-            index = int(number)
-        if name in ("cuda", "mps", "xpu"):
-            raise errors.explain(
-                AssertionError("Torch not compiled with CUDA enabled") if name == "cuda"
-                else RuntimeError(f"no {name} device is available"),
-                f"glassgrad computes on the CPU: there is no device {type!r}",
-                errors.line_of(errors.users_place()),
-                "device = 'cuda' if torch.cuda.is_available() else 'cpu' chooses 'cpu' here",
-            )  # fmt: skip
-        if name not in ("cpu", "meta"):
-            raise RuntimeError(f"Expected one of cpu, cuda, meta device type at start of device string: {name}")
-        self.type, self.index = name, index
-
-    def __repr__(self) -> str:
-        return f"device(type={self.type!r}{'' if self.index is None else f', index={self.index}'})"
-
-    def __str__(self) -> str:
-        return self.type if self.index is None else f"{self.type}:{self.index}"
-
-    def __eq__(self, other: Any) -> bool:
-        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
-
-    def __hash__(self) -> int:
-        return hash((self.type, self.index))
-
-
-CPU = device("cpu")
 
 NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
@@ -130,14 +59,14 @@ class Tensor:
         """`Tensor(sizes…)`, `Tensor(data)`: float tensors, as PyTorch's legacy constructor makes them."""
         t = new(cls)
         if data is None:
-            array: Any = np.empty(0, FROM_NUMPY_DEFAULT())
+            array: Any = np.empty(0, defaults.numpy)
         elif isinstance(data, Tensor):
             array = data._data
         elif isinstance(data, int) or (isinstance(data, Size)):
             sizes = tuple(data) if isinstance(data, Size) else (data, *rest)
-            array = np.zeros(sizes, FROM_NUMPY_DEFAULT())
+            array = np.zeros(sizes, defaults.numpy)
         else:
-            array = np.array(data, FROM_NUMPY_DEFAULT())
+            array = np.array(data, defaults.numpy)
         t._data, t._needs, t._fn, t._grad, t._memory = array, False, None, None, None
         return t
 
@@ -193,7 +122,7 @@ class Tensor:
         return CPU
 
     is_cuda = is_sparse = is_quantized = is_meta = is_mps = is_mkldnn = is_nested = False
-    layout = property(lambda self: strided)
+    layout: Any = property(lambda self: strided)
     names = property(lambda self: (None,) * self._data.ndim)
     output_nr = property(lambda self: 0 if self._fn is None else public_edge(self._fn)[1])
 
@@ -576,7 +505,7 @@ class Tensor:
 
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, (Tensor, int, float, bool, complex)):
-            return bool((self == element).any())
+            return bool((self.eq(element)).any())
         raise RuntimeError(
             f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
         )
@@ -644,37 +573,9 @@ def _ours(grad: ndarray, references: int) -> bool:
 
 
 def _rebuild(cls: type, data: Any, needs: bool) -> Tensor:
-    t = new(cls)
+    t: Any = new(cls)
     t._data, t._needs, t._fn, t._grad, t._memory = (data if data.ndim else data[()]), needs, None, None, None
     return t
 
 
-def FROM_NUMPY_DEFAULT() -> Any:
-    from .dtypes import defaults
-
-    return defaults.numpy
-
-
-class layout:
-    """How elements are laid out: always strided here."""
-
-    def __repr__(self) -> str:
-        return "torch.strided"
-
-
-strided = layout()
-
 Node.wrap = staticmethod(Tensor._wrap)
-
-
-def ensure_own_memory(array: Any) -> Any:
-    """`array` in native byte order and with one of our dtypes, or a TypeError that lists them."""
-    if array.dtype not in FROM_NUMPY:
-        raise TypeError(
-            f"can't convert np.ndarray of type {array.dtype.type.__module__}.{array.dtype.type.__name__}. The only supported "
-            "types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool."
-        )
-    return array
-
-
-__all__ = ["CPU", "Size", "Tensor", "device", "edge_of", "float32", "float64", "layout", "mode", "strided"]

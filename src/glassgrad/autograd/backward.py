@@ -9,7 +9,8 @@ import numpy as np
 from .. import errors
 from ..graph.engine import ones_like, run
 from ..graph.node import edge_of
-from ..tensor import Size, Tensor
+from ..placement import Size
+from ..tensor import Tensor
 
 
 def _several(value: Any) -> list[Any]:

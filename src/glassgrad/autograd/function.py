@@ -124,7 +124,7 @@ def _checked(node: FunctionNode, index: int, g: Any, slot: Any) -> Any:
 
 
 def _summed(g: Tensor, shape: tuple[int, ...]) -> Tensor:
-    from ..ops.declare import sum_to
+    from ..ops.runtime import sum_to
 
     return sum_to(g, shape)
 
@@ -182,7 +182,8 @@ class Context(FunctionCtx):
         if len(kept) == 2:
             t, version = kept
             if t._version != version:
-                raise errors.modified_in_place(node, "saved tensor", t._data, t._fn.name() if t._fn is not None else None, t._version, version, t._memory.writer)
+                source = t._fn.name() if t._fn is not None else None
+                raise errors.modified_in_place(node, "saved tensor", t._data, source, t._version, version, t._memory.writer)
             return t
         nr, data, memory, version = kept
         if memory.version != version:

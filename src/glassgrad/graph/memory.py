@@ -130,6 +130,11 @@ class CopySlices(Node):
     """A write into a view, seen from its base: the base's gradient without the slice, and the slice's to what was written."""
 
     __slots__ = ("replay", "shape")
+    replay: Any
+    shape: Any
+
+    def name(self) -> str:
+        return "torch::autograd::CopySlices"
 
     def backward(self, grad: Any, freed: Any) -> tuple[Any, ...]:
         to_base, to_written = self.edges

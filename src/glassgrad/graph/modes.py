@@ -75,7 +75,7 @@ class Switch:
                     with self.clone():
                         generator.close()
                     raise
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001 - thrown on into the generator
                     value, step = error, generator.throw
 
         return wrapped

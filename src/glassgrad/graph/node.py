@@ -67,6 +67,10 @@ class Node:
     """An operation that ran: its edges, what it saved, and how a gradient goes through it."""
 
     __slots__ = ("edges", "seq", "hooks", "extra", "__weakref__")
+    edges: tuple[Any, ...]
+    seq: int
+    hooks: Any
+    extra: dict[str, Any]
     saves: tuple[str, ...] = ()  # the names that it keeps, read as _saved_<name>
     outputs = 1
     wrap: Any = None  # makes a tensor around an array: set by tensor.py, which stands above this room
@@ -100,7 +104,7 @@ class Node:
         try:
             return self.extra
         except AttributeError:
-            self.extra: dict[str, Any] = {}
+            self.extra = {}
             return self.extra
 
     def _hooks(self) -> Hooks:

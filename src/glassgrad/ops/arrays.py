@@ -49,7 +49,7 @@ def rounded_once(function: np.ufunc, double: Callable[[float], float]) -> Callab
     def compute(self: Any) -> Any:
         if type(self) is np.float32:
             try:
-                return np.float32(double(self))
+                return np.float32(double(float(self)))
             except (OverflowError, ValueError):
                 pass
         return function(self)
@@ -69,6 +69,13 @@ def sigmoid(x: Any) -> Any:
     np.exp(t, t)
     t += 1
     return np.reciprocal(t, t)
+
+
+@array_function
+def sign(x: Any) -> Any:
+    """-1, 0 or 1; 0 for NaN."""
+    s = np.sign(x)
+    return np.nan_to_num(s, nan=0.0) if x.dtype.kind == "f" else s
 
 
 @array_function
@@ -155,9 +162,10 @@ def _fit_erf() -> tuple[np.ndarray, np.ndarray]:
     Approximation Theory and Approximation Practice (2013), chapters 4 and 8.
     """
     cheb = np.polynomial.chebyshev
-    near = cheb.chebinterpolate(lambda u: np.array([math.erf(math.sqrt(v)) / math.sqrt(v) for v in (u + 1) / 2]), 14)
-    far = cheb.chebinterpolate(
-        lambda u: np.array([math.exp(x * x) * math.erfc(x) for x in (_unmap(v) for v in u)]), 26
+    near: Any = cheb.chebinterpolate(  # type: ignore[type-var]
+        lambda u: np.array([math.erf(math.sqrt(v)) / math.sqrt(v) for v in (u + 1) / 2]), 17)
+    far: Any = cheb.chebinterpolate(  # type: ignore[type-var]
+        lambda u: np.array([math.exp(x * x) * math.erfc(x) for x in (_unmap(v) for v in u)]), 40
     )
     return near, far
 

@@ -11,9 +11,9 @@ from .. import errors
 from ..dtypes import FROM_NUMPY, NUMBERS, as_dtype, builtin_bool, defaults, number_dtype
 from ..graph.memory import memory_of, share
 from ..graph.modes import mode
-from ..tensor import Size, Tensor
+from ..tensor import Tensor
 from ..tensor import device as device_type
-from .declare import into
+from .runtime import into
 from .shapes import sizes
 
 
@@ -284,7 +284,9 @@ def eye(n: int, m: int | None = None, *, out: Tensor | None = None, dtype: Any =
 def arange(*args: Any, out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
            **named: Any) -> Tensor:  # fmt: skip
     """start, start + step, … up to but without end."""
-    start, end, step = 0, None, 1
+    start: Any = 0
+    end: Any = None
+    step: Any = 1
     if len(args) == 1:
         end = args[0]
     elif len(args) == 2:

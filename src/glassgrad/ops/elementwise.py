@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
 from ..dtypes import NUMBERS, result_dtype
 from ..tensor import Tensor
 from . import arrays
-from .declare import elementwise, into, is_complex, opaque, vjp
+from .declare import elementwise, opaque, vjp
+from .runtime import into, is_complex
 
 # ------------------------------------------------------------------------------------------------ arithmetic
 _add = elementwise("add", operator.add, 1, 1, ufunc=np.add, floats=False)
@@ -26,7 +26,7 @@ _div = elementwise("div", operator.truediv, lambda other: 1 / other, lambda self
 rsub_number = elementwise("_rsub", lambda self, other: other - self, -1, node="RsubBackward1", floats=False)
 neg = elementwise("neg", operator.neg, -1, ufunc=np.negative, floats=False)
 reciprocal = elementwise("reciprocal", lambda self: 1 / self, lambda result: -result * result, ufunc=np.reciprocal)
-abs = elementwise("abs", np.absolute, lambda self: np.conj(self / np.where(self == 0, 1 + self, np.sqrt((self * np.conj(self)))))
+abs = elementwise("abs", np.absolute, lambda self: np.conj(self / np.where(self == 0, 1 + self, np.sqrt(self * np.conj(self))))
                   if is_complex(self) else np.sign(self), floats=False)  # fmt: skip
 _remainder_number = elementwise("_remainder_number", lambda self, other: np.remainder(self, other), 1, node="RemainderBackward0", floats=False)
 _remainder = elementwise("remainder", np.remainder, 1, lambda self, other: -np.floor(self / other), node="RemainderBackward1", floats=False)
@@ -55,11 +55,6 @@ def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
 
 def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
     """input - alpha · other."""
-    if isinstance(other, Tensor) and other._data.dtype.kind == "b" and input._data.dtype.kind == "b":
-        raise RuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
-            "instead."
-        )
     return _sub(input, other if alpha == 1 else mul(other, alpha) if isinstance(other, Tensor) else other * alpha, out=out)
 
 
@@ -190,11 +185,12 @@ acosh = smooth("acosh", np.arccosh, math.acosh, lambda self: 1 / np.sqrt(self * 
 atanh = smooth("atanh", np.arctanh, math.atanh, lambda self: 1 / (1 - self * self))
 
 # ------------------------------------------------------------------------------------------------ steps: connected, derivative 0
-sign = elementwise("sign", np.sign, 0, floats=False)
+sign = elementwise("sign", arrays.sign, 0, floats=False, ufunc=np.sign)
 floor = elementwise("floor", np.floor, 0, floats=False)
 ceil = elementwise("ceil", np.ceil, 0, floats=False)
 trunc = elementwise("trunc", np.trunc, 0, floats=False)
-_round = elementwise("_round", np.rint, 0, node="RoundBackward0", floats=False)
+_round = elementwise("_round", lambda self: self if self.dtype.kind in "iub" else np.rint(self), 0, node="RoundBackward0", floats=False,
+                     ufunc=np.rint)  # fmt: skip
 
 
 _round_decimals = elementwise("_round_decimals", lambda self, decimals: np.round(self, decimals), 0, node="RoundBackward1", floats=False)
@@ -273,7 +269,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tenso
 
 
 def _typed(number: Any, dtype: np.dtype) -> Tensor:
-    return Tensor._wrap(np.asarray(number, dtype)[()])
+    return Tensor._wrap(dtype.type(number))
 
 
 # ------------------------------------------------------------------------------------------------ comparisons and logic

@@ -16,7 +16,8 @@ from ..graph.memory import memory_of
 from ..graph.modes import mode
 from ..tensor import Tensor
 from . import arrays
-from .declare import in_place, linear, sum_to, vjp
+from .declare import in_place, linear, vjp
+from .runtime import sum_to
 from .shapes import unsqueeze, wrap_dim
 
 _embed = linear("_embed", lambda self, index, shape: arrays.embed(self, index, shape), lambda grad, index: grad[index], node="IndexBackward0")
@@ -29,6 +30,10 @@ _slice = linear("_slice", lambda self, index: self[index], lambda grad, self_sha
 _alias = linear("_alias_view", lambda self: self[...], lambda grad: grad, node="AliasBackward0", view=True)
 _index = linear("_index", lambda self, index: arrays.take(self, index), lambda grad, self_shape, index: arrays.embed_add(grad, index, self_shape),
                 node="IndexBackward0")  # fmt: skip
+
+
+_masked_select = linear("_masked_select", lambda self, index: arrays.take(self, index),
+                        lambda grad, self_shape, index: arrays.embed_add(grad, index, self_shape), node="MaskedSelectBackward0")  # fmt: skip
 
 
 def select(input: Tensor, dim: int, index: Any) -> Tensor:
@@ -310,7 +315,7 @@ def _fitted(value: Any, viewed: Tensor) -> Any:
     """A value without the leading dims of size 1 that assignment forgives."""
     if isinstance(value, Tensor):
         while value._data.ndim > viewed._data.ndim and value._data.shape[0] == 1:
-            value = value[0]
+            value = getitem(value, 0)
     return value
 
 
@@ -319,13 +324,13 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     data = input._data
     base = Tensor._wrap(data if isinstance(data, np.ndarray) else np.array(data))
     viewed, rest = _views(base, items)
-    v = value._data if isinstance(value, Tensor) else value
-    if isinstance(v, (list, tuple)):
+    given = value._data if isinstance(value, Tensor) else value
+    if isinstance(given, (list, tuple)):
         raise TypeError(f"can't assign a {type(value).__name__} to a {input.type()}")
-    v = np.asarray(v)
+    v: Any = np.asarray(given)
     if v.dtype.kind == "c" and data.dtype.kind != "c":
         v = v.real
-    target = viewed._data
+    target: Any = viewed._data
     while rest is None and v.ndim > target.ndim and v.shape[0] == 1:
         v = v[0]
     try:
@@ -380,7 +385,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask holds, in one dim."""
     shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
-    return _gathered(input.expand(shape), (np.broadcast_to(mask._data, shape),))
+    wide = input if shape == input._data.shape else input.expand(shape)
+    return _masked_select(wide, (np.broadcast_to(mask._data, shape),))
 
 
 METHODS = dict(select=select, narrow=narrow, fill_=fill_, zero_=zero_, index_put=index_put, masked_fill=masked_fill, masked_select=masked_select)

@@ -9,7 +9,7 @@ import numpy as np
 from ..graph.modes import mode
 from ..tensor import Tensor
 from . import elementwise as e
-from . import indexing, numpy_protocol, products, random, reductions, shapes
+from . import indexing, joins, numpy_protocol, products, random, reductions, shapes
 from .creation import new_full, new_tensor
 from .declare import in_place
 
@@ -21,7 +21,7 @@ FUNCTIONS = dict(
     not_equal=e.ne, sgn=e.sign, remainder=e.remainder, fmod=e.fmod,
 )  # fmt: skip
 METHODS: dict[str, Any] = {
-    **FUNCTIONS, **reductions.METHODS, **shapes.METHODS, **indexing.METHODS, **products.METHODS,
+    **FUNCTIONS, **reductions.METHODS, **shapes.METHODS, **joins.METHODS, **indexing.METHODS, **products.METHODS,
     "where": lambda self, condition, other: e.where(condition, self, other),
     "new_full": new_full, "new_tensor": new_tensor, "uniform_": random.uniform_, "normal_": random.normal_,
 }  # fmt: skip
@@ -100,6 +100,7 @@ def _in_place_shape(view: Any) -> Any:
 
 def attach() -> None:
     """Hangs everything onto Tensor."""
+    cls: Any = Tensor
     for name, function in METHODS.items():
         setattr(Tensor, name, function)
     for name, function in OPERATORS.items():
@@ -112,13 +113,13 @@ def attach() -> None:
         setattr(Tensor, name, shapes._caster(shapes.CASTS[name]))
     for name in ("squeeze", "unsqueeze", "transpose", "t"):
         setattr(Tensor, name + "_", _in_place_shape(getattr(shapes, name)))
-    Tensor.T = property(_reversed_dims)  # type: ignore[assignment]
-    Tensor.mT = property(lambda self: _matrix(self))  # type: ignore[assignment]
-    Tensor.H = property(lambda self: shapes.conj(shapes.transpose(self, 0, 1)))  # type: ignore[assignment]
-    Tensor.real = property(shapes.real)  # type: ignore[assignment]
-    Tensor.imag = property(shapes.imag)  # type: ignore[assignment]
-    Tensor.cpu = lambda self, memory_format=None: self  # type: ignore[assignment]
-    Tensor.cuda = lambda self, device=None, **_: shapes.to(self, "cuda")  # type: ignore[assignment]
+    cls.T = property(_reversed_dims)
+    cls.mT = property(lambda self: _matrix(self))
+    cls.H = property(lambda self: shapes.conj(shapes.transpose(self, 0, 1)))
+    cls.real = property(shapes.real)
+    cls.imag = property(shapes.imag)
+    cls.cpu = lambda self, memory_format=None: self
+    cls.cuda = lambda self, device=None, **_: shapes.to(self, "cuda")
 
 
 def _reversed_dims(self: Tensor) -> Tensor:

@@ -14,8 +14,9 @@ import numpy as np
 from .. import errors
 from ..dtypes import FROM_NUMPY
 from ..tensor import Tensor
-from . import arrays, elementwise, indexing, products, reductions, shapes
-from .declare import UFUNCS, as_operand
+from . import arrays, elementwise, indexing, joins, products, reductions, shapes
+from .op import UFUNCS
+from .runtime import as_operand, into
 
 
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
@@ -32,7 +33,9 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, out: A
     if method == "reduce" and ufunc in REDUCE and out is None:
         kwargs.setdefault("axis", 0)
         return REDUCE[ufunc](inputs[0], **{k: v for k, v in kwargs.items() if v is not None and k != "axis"}, dim=kwargs["axis"])
-    return _on_values(getattr(ufunc, method), inputs, kwargs if out is None else {**kwargs, "out": tuple(o.numpy() if isinstance(o, Tensor) else o for o in out)}, ufunc.__name__)
+    if out is not None:
+        kwargs["out"] = tuple(o.numpy() if isinstance(o, Tensor) else o for o in out)
+    return _on_values(getattr(ufunc, method), inputs, kwargs, ufunc.__name__)
 
 
 def _weak(number: Any, other: Tensor) -> Any:
@@ -43,8 +46,6 @@ def _weak(number: Any, other: Tensor) -> Any:
 
 def _into(out: Any, result: Tensor) -> Any:
     if isinstance(out, Tensor):
-        from .declare import into
-
         return into(out, result)
     if result._needs:
         raise errors.numpy_of_tracked()
@@ -182,9 +183,9 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.expand_dims: lambda a, axis: _pad_axis(a, axis),
     np.squeeze: lambda a, axis=None: shapes.squeeze(a, axis),
     np.broadcast_to: lambda array, shape, subok=False: shapes.expand(array, shape),
-    np.concatenate: lambda arrays, axis=0, out=None, **_: shapes.cat([_tensor(a) for a in arrays], axis),
-    np.stack: lambda arrays, axis=0, out=None, **_: shapes.stack([_tensor(a) for a in arrays], axis),
-    np.split: lambda ary, parts, axis=0: shapes.split(ary, ary.shape[axis] // parts, axis),
+    np.concatenate: lambda arrays, axis=0, out=None, **_: joins.cat([_tensor(a) for a in arrays], axis),
+    np.stack: lambda arrays, axis=0, out=None, **_: joins.stack([_tensor(a) for a in arrays], axis),
+    np.split: lambda ary, parts, axis=0: joins.split(ary, ary.shape[axis] // parts, axis),
     np.flip: lambda m, axis=None: shapes.flip(m, tuple(range(m.ndim)) if axis is None else _broadcastable(axis)),
     np.tril: lambda m, k=0: shapes.tril(m, k),
     np.triu: lambda m, k=0: shapes.triu(m, k),

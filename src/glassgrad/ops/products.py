@@ -10,7 +10,9 @@ import numpy as np
 from .. import errors
 from ..dtypes import FROM_NUMPY
 from ..tensor import Tensor
-from .declare import conj, into, vjp
+from .declare import vjp
+from .elementwise import mul
+from .runtime import conj, into
 from .shapes import _unsafe_view, expand, reshape, squeeze_product, unsqueeze
 
 
@@ -140,7 +142,7 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     if input._data.ndim != 1 or vec2._data.ndim != 1:
         which, ndim = ("self", input._data.ndim) if input._data.ndim != 1 else ("vec2", vec2._data.ndim)
         raise RuntimeError(f"outer: Expected 1-D argument {which}, but got {ndim}-D")
-    result = reshape(input, (-1, 1)) * vec2
+    result = mul(reshape(input, (-1, 1)), vec2)
     return result if out is None else into(out, result)
 
 
@@ -240,6 +242,10 @@ def _contract(a: Tensor, la: str, b: Tensor, lb: str, later: set[str]) -> tuple[
     get = lambda labels: [size.get(c, 1) for c in labels]  # noqa: E731
     a = a.permute([la.index(c) for c in [*batch, *only_a, *summed]]).expand(get([*batch, *only_a, *summed]))
     b = b.permute([lb.index(c) for c in [*batch, *summed, *only_b]]).expand(get([*batch, *summed, *only_b]))
+    if not summed:
+        a = reshape(a, [*get(batch), *get(only_a), *[1] * len(only_b)])
+        b = reshape(b, [*get(batch), *[1] * len(only_a), *get(only_b)])
+        return mul(a, b), "".join([*batch, *only_a, *only_b])
     nb, ni, ns, nj = (math.prod(get(g)) for g in (batch, only_a, summed, only_b))
     product = bmm(reshape(a, (nb, ni, ns)), reshape(b, (nb, ns, nj)))
     return reshape(product, get([*batch, *only_a, *only_b])), "".join([*batch, *only_a, *only_b])

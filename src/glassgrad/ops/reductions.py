@@ -12,8 +12,9 @@ from .. import errors
 from ..dtypes import as_dtype
 from ..tensor import Tensor
 from . import arrays
-from .declare import conj, into, linear, vjp
+from .declare import linear, vjp
 from .elementwise import maximum, minimum
+from .runtime import conj, into
 
 
 def axes(dim: Any, ndim: int) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,26 +14,32 @@ import numpy as np
 class Character:
     """What is known of a function as a whole.
 
-    `degree` for polynomials; `convex` algebra's word ("convex", "concave", "neither"); `curvature` what a sample of points showed;
-    `limits` at -∞ and +∞ in one variable; `leading` in which senses the highest form of a polynomial grows;
-    `lower_bound` what a sum of squares cannot fall below.
+    `degree` for polynomials; `convex` algebra's word ("convex", "concave", "neither") with its `convex_reason`; `curvature` what a
+    sample of points showed (see `critical.sample`); `domain` in one variable, None for all numbers; `ends` where f goes at each end
+    of the domain ("side", "limit" as text, "value"), all of them if `ends_known`; `leading` whether the highest form of a polynomial
+    goes "up" or "down", and the same way "everywhere"; `bounds` that the formula cannot leave; `family` of infinitely many critical
+    points, as equations.
     """
 
     symbols: tuple[str, ...]
-    degree: int | None
-    constant_gradient: bool | None
-    constant_hessian: bool
-    eigenvalues: list[float] | None
-    convex: str | None
-    curvature: dict[str, Any]
-    limits: tuple[str | None, str | None]
-    leading: dict[str, bool] | None
-    everywhere_flat: bool
-    lower_bound: float | None = None
+    degree: int | None = None
+    constant_gradient: bool | None = None
+    constant_hessian: bool = False
+    eigenvalues: list[float] | None = None
+    convex: str | None = None
+    convex_reason: str | None = None
+    curvature: dict[str, Any] = field(default_factory=dict)
+    domain: str | None = None
+    ends: list[dict[str, Any]] = field(default_factory=list)
+    ends_known: bool = False
+    leading: dict[str, bool] | None = None
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    everywhere_flat: bool = False
+    periodic: list[str] = field(default_factory=list)
 
     @property
     def convexity(self) -> str:
-        """"convex", "concave", "neither" (proved), or "unknown"."""
+        """ "affine", "convex", "concave", "neither" (each proved), or "unknown"."""
         if self.constant_gradient:
             return "affine"
         if self.eigenvalues:
@@ -48,36 +56,60 @@ class Character:
     @property
     def grows_up(self) -> bool | None:
         """Whether it is unbounded above; None where that is not known."""
-        return self._grows("oo", "up")
+        return self._grows(1, "up")
 
     @property
     def grows_down(self) -> bool | None:
         """Whether it is unbounded below; None where that is not known."""
-        return self._grows("-oo", "down")
+        return self._grows(-1, "down")
 
-    def _grows(self, limit: str, sense: str) -> bool | None:
+    def _grows(self, sign: int, sense: str) -> bool | None:
         if self.constant_gradient:
-            return not self.everywhere_flat and self.degree != 0
-        if len(self.symbols) == 1 and self.limits[0] is not None and self.limits[1] is not None:
-            return limit in self.limits
+            return not self.everywhere_flat
+        if math.isfinite(self.bounds[1] if sign > 0 else self.bounds[0]):
+            return False
+        if any(e["value"] == sign * math.inf for e in self.ends):
+            return True
+        if self.ends and self.ends_known:
+            return False
         if self.leading is not None:
             if self.leading[sense]:
                 return True
-            if self.leading["capped" if sense == "up" else "coercive"]:
+            if self.leading["everywhere"]:
                 return False
+        if self.eigenvalues:  # a quadratic of rank below n: its one bound is settled by its critical points, not here
+            return True if sign * (max(self.eigenvalues) if sign > 0 else min(self.eigenvalues)) > 1e-9 else None
         return None
-
-    @property
-    def bounded_growth(self) -> bool:
-        """Whether the ends cannot hide a lower (or higher) value than the critical ones: known for polynomials."""
-        return self.degree is not None
 
     @property
     def family(self) -> str:
         """constant, affine, quadratic, polynomial of degree n, or not a polynomial."""
         if self.degree is None:
-            return "affine" if self.constant_gradient else "not a polynomial"
+            return ("constant" if self.everywhere_flat else "affine") if self.constant_gradient else "not a polynomial"
         return {0: "constant", 1: "affine", 2: "quadratic"}.get(self.degree, f"a polynomial of degree {self.degree}")
+
+
+def mark_global(c: Character, critical: Sequence[Any], flat: Sequence[Any], complete: bool) -> None:
+    """Says of each extremum whether it is global, where that is proved: by convexity, a bound, the ends, or a lower value elsewhere."""
+    sets = [*critical, *flat]
+    seen = [s.value for s in sets if math.isfinite(s.value)]
+    for sign, kind, convexity, bound, grows, sense in (
+        (1, "minimum", "convex", c.bounds[0], c.grows_down, "up"), (-1, "maximum", "concave", c.bounds[1], c.grows_up, "down")
+    ):  # fmt: skip
+        others = [*seen, *(v for v in (c.curvature.get("lowest"), c.curvature.get("highest")) if v is not None)]
+        best = min((sign * v for v in others), default=math.inf)
+        ends = min((sign * e["value"] for e in c.ends if not math.isnan(e["value"])), default=math.inf)
+        settled = complete and ((len(c.symbols) == 1 and c.ends_known) or bool(c.leading and c.leading["everywhere"] and c.leading[sense]))
+        for s in sets:
+            if s.kind != kind or not math.isfinite(s.value):
+                continue
+            v, slack = sign * s.value, 1e-9 * max(1.0, abs(s.value))
+            if c.convexity == convexity or v <= sign * bound + slack:
+                s.is_global = True
+            elif grows or v > min(best, ends) + slack:
+                s.is_global = False
+            elif settled:
+                s.is_global = True
 
 
 def number(v: float) -> str:
@@ -107,12 +139,10 @@ def sentences(study: Any) -> list[str]:
     c: Character = study.character
     out = [_gradient_sentence(study, c), _family_sentence(c), _convexity_sentence(study, c)]
     out += [_critical_sentence(study, p) for p in study.critical[:12]]
-    out += [_flat_sentence(study, s) for s in study.flat]
     if len(study.critical) > 12:
         out.append(f"{len(study.critical) - 12} more critical points are in the table.")
-    out.append(_completeness_sentence(study, c))
-    out.append(_ends_sentence(study, c))
-    out.append(_descent_sentence(study, c))
+    out += [_flat_sentence(study, s) for s in study.flat]
+    out += [_completeness_sentence(study, c), _ends_sentence(study, c), _bounds_sentence(study, c), _descent_sentence(study, c)]
     return [s for s in out if s]
 
 
@@ -120,7 +150,7 @@ def _gradient_sentence(study: Any, c: Character) -> str:
     names = ", ".join(c.symbols)
     if c.constant_gradient:
         value = study.points[0].ours
-        if not value.any():
+        if c.everywhere_flat:
             return f"The gradient does not depend on {names}: it is 0 everywhere."
         shown = number(value[0]) if len(value) == 1 else "(" + ", ".join(map(number, value)) + ")"
         return f"The gradient does not depend on {names}: it is {shown} everywhere, so the function rises at the same rate everywhere."
@@ -130,32 +160,46 @@ def _gradient_sentence(study: Any, c: Character) -> str:
 
 
 def _family_sentence(c: Character) -> str:
-    why = {"constant": "no variable is in its formula", "affine": "its gradient is constant",
-           "quadratic": "its Hessian is constant and not zero", "not a polynomial": ""}.get(c.family, "read off its formula")  # fmt: skip
+    domain = f" It is defined for {c.domain} only." if c.domain else ""
     if c.family == "not a polynomial":
-        return "" if c.degree is None and c.constant_gradient is None else "It is not a polynomial: exact algebra does not find all its critical points."
-    return f"It is {c.family}: {why}."
+        return domain.strip()
+    why = {"constant": "no variable is in its formula", "affine": "its gradient is constant",
+           "quadratic": "its Hessian is constant and not zero"}.get(c.family, "read off its formula")  # fmt: skip
+    return f"It is {c.family}: {why}.{domain}"
 
 
 def _convexity_sentence(study: Any, c: Character) -> str:
     kind = c.convexity
+    where = " on its domain" if c.domain else ""
+    spoken = "neither convex nor concave" if kind == "neither" else kind + where
     if kind == "affine":
         return "It is both convex and concave, as every affine function is."
     if c.eigenvalues:
         shown = ", ".join(map(number, c.eigenvalues))
         which = {"convex": "none is negative", "concave": "none is positive", "neither": "both signs occur"}[kind]
+        if len(c.eigenvalues) == 1:
+            sign = "positive" if kind == "convex" else "negative"
+            return f"It is {kind} (strictly): the second derivative is {shown} everywhere, and {sign}."
         strict = " (strictly: none is zero)" if kind != "neither" and min(map(abs, c.eigenvalues)) > 1e-12 else ""
-        return f"It is {'neither convex nor concave' if kind == 'neither' else kind}{strict}: the Hessian is constant with eigenvalues {shown}, and {which}."
+        return f"It is {spoken}{strict}: the Hessian is constant with eigenvalues {shown}, and {which}."
     if c.convex:
-        return f"It is {'neither convex nor concave' if kind == 'neither' else kind}: the sign of f'' was settled exactly on the whole line."
+        return f"It is {spoken}: {c.convex_reason}."
     down, up = c.curvature.get("down"), c.curvature.get("up")
     if down is not None and up is not None:
-        return f"It is neither convex nor concave: curvature is negative in some direction at {_at(study, down)} and positive at {_at(study, up)}."
+        return f"It is neither convex nor concave: {_bent(study, 'negative', down)}, {_bent(study, 'positive', up)}."
     if down is None and up is None:
         return ""
-    word = "convex" if down is None else "concave"
-    other = "negative" if down is None else "positive"
-    return f"It looks {word}: no {other} curvature at {c.curvature['count']} sampled points, which is not a proof; it is not {'concave' if down is None else 'convex'}."
+    word, other = ("convex", "concave") if down is None else ("concave", "convex")
+    sign, witness = ("positive", up) if down is None else ("negative", down)
+    missing = "negative" if down is None else "positive"
+    return (
+        f"It looks {word}, which is not proved: no {missing} curvature was found at {c.curvature['count']} sampled points. "
+        f"It is not {other}: {_bent(study, sign, witness)}."
+    )
+
+
+def _bent(study: Any, sign: str, x: np.ndarray) -> str:
+    return f"its curvature is {sign}{' in some direction' if len(x) > 1 else ''} at {_at(study, x)}"
 
 
 def _at(study: Any, x: np.ndarray) -> str:
@@ -164,11 +208,15 @@ def _at(study: Any, x: np.ndarray) -> str:
 
 def _critical_sentence(study: Any, p: Any) -> str:
     value = f"value {p.exact_value} ≈ {number(p.value)}" if p.exact_value and not _plain(p.exact_value) else f"value {number(p.value)}"
-    reach = {True: "absolute ", False: "local ", None: ""}[p.is_global] if p.kind in ("minimum", "maximum") else ""
+    reach = {True: "global ", False: "local ", None: ""}[p.is_global] if p.kind in ("minimum", "maximum") else ""
     if p.kink:
-        return f"A {p.kind} at a kink: {place(study, p)}, {value}; the derivative jumps there, so it does not exist (the gradient shown is a convention)."
+        return (
+            f"A {reach}{p.kind} at a kink: {place(study, p)}, {value}; the derivative jumps there, so it does not exist "
+            "(the gradient shown at such a point is a convention)."
+        )
     if p.degenerate:
-        why = "the second derivative is zero there: higher orders decide" if len(p.place) == 1 else "the Hessian is singular there: values around decide"
+        why = "the second derivative is zero there: the sign of f' on both sides decides" if len(p.place) == 1 else (
+            "the Hessian is singular there: values around decide")  # fmt: skip
     elif len(p.place) == 1:
         why = f"f'' = {number(p.eigenvalues[0])}"
     else:
@@ -180,66 +228,92 @@ def _critical_sentence(study: Any, p: Any) -> str:
 
 def _flat_sentence(study: Any, s: Any) -> str:
     equations = " and ".join(s.equations)
-    reach = {True: "an absolute ", False: "a local ", None: "a "}[s.is_global]
+    reach = {True: "a global ", False: "a local ", None: "a "}[s.is_global]
     kind = f"is {reach}{s.kind}" if s.kind in ("minimum", "maximum") else "is made of critical points"
     value = f", value {number(s.value)}" if np.isfinite(s.value) else ""
     return f"The whole {s.word} {equations} {kind}{value}: along it the gradient stays zero."
 
 
 def _completeness_sentence(study: Any, c: Character) -> str:
+    if c.everywhere_flat:
+        return "Every point is critical: the function is constant."
+    if c.periodic:
+        return f"There are infinitely many critical points: {' and '.join(c.periodic)}, n whole. Those in the window are listed."
     if study.critical or study.flat:
         return f"Critical points: {study.completeness}."
-    if c.everywhere_flat or c.degree == 0:
-        return "Every point is critical: the function is constant."
     if study.complete:
         return "It has no critical point: the gradient is zero nowhere."
-    return f"No critical point was {study.completeness.removesuffix(': there may be more')}."
+    return f"No critical point was {study.completeness}."
 
 
 def _ends_sentence(study: Any, c: Character) -> str:
-    if c.degree == 0:
-        return ""
-    infinite = {"oo": "+∞", "-oo": "−∞"}
-    if len(c.symbols) == 1 and c.limits[0] is not None and c.limits[1] is not None:
-        x = c.symbols[0]
-        ends = [f"f → {infinite.get(v, v)} as {x} → {side}" for v, side in zip(c.limits, ("−∞", "+∞")) if "AccumBounds" not in (v or "")]
-        text = "; ".join(ends) + "." if ends else ""
-        if c.constant_gradient:
-            return text + " It goes to ±∞ and has no minimum: descent never converges."
-        return text
     if c.constant_gradient:
-        return "It goes to ±∞ and has no minimum: descent never converges."
-    if c.leading is not None and c.degree and c.degree % 2 == 0:
-        if c.leading["coercive"]:
-            return "It goes to +∞ in every direction: its highest-degree form is positive at 4,000 sampled directions."
-        if not c.leading["down"]:
-            return ""
-        if c.leading["down"] and c.leading["up"]:
-            return "It is unbounded both above and below: its highest-degree form takes both signs."
-        return "It is unbounded below: its highest-degree form is negative in some direction."
-    if c.leading is not None:
-        return "It is unbounded both above and below: its degree is odd."
-    return ""
+        return "" if c.everywhere_flat else "It goes to ±∞ and has no minimum: descent never converges."
+    shown = [f"f → {e['limit']} as {e['side']}" for e in c.ends if e["limit"] != "no limit"]
+    shown += [f"f has no limit as {e['side']}" for e in c.ends if e["limit"] == "no limit"]
+    if shown:
+        return "; ".join(shown) + "." + _unattained(study, c)
+    if c.grows_up and c.grows_down:
+        return "It is unbounded both above and below: it has no global minimum or maximum."
+    if c.leading is not None and c.leading["everywhere"]:
+        return f"It goes to {'+∞' if c.leading['up'] else '−∞'} in every direction: its highest-degree form is {'positive' if c.leading['up'] else 'negative'} in all of them."
+    if c.grows_down:
+        return "It is unbounded below: it has no global minimum."
+    return "It is unbounded above: it has no global maximum." if c.grows_up else ""
+
+
+def _unattained(study: Any, c: Character) -> str:
+    """The bound that values approach at an end and never reach, where every critical point is known."""
+    if not (study.complete and c.ends_known):
+        return ""
+    values = [p.value for p in study.critical]
+    out = ""
+    for sign, word, comparison in ((1, "minimum", "below"), (-1, "maximum", "above")):
+        end = min(c.ends, key=lambda e: sign * e["value"])
+        best = min((sign * v for v in values), default=math.inf)
+        if end["open"] and math.isfinite(end["value"]) and sign * end["value"] < best - 1e-12:
+            out += f" No value is {comparison} {end['limit']}, and none reaches it: there is no {word}."
+    return out
+
+
+def _bounds_sentence(study: Any, c: Character) -> str:
+    if c.constant_gradient or any(s.is_global for s in (*study.critical, *study.flat)) or len(c.symbols) == 1 and c.ends_known:
+        return ""
+    low, high = c.bounds
+    if math.isfinite(low) and math.isfinite(high):
+        return f"Its values stay between {number(low)} and {number(high)}, by the shape of its formula."
+    if math.isfinite(low):
+        return f"No value is below {number(low)}, by the shape of its formula."
+    return f"No value is above {number(high)}, by the shape of its formula." if math.isfinite(high) else ""
 
 
 def _descent_sentence(study: Any, c: Character) -> str:
-    run = study.descent
-    p = study.points[0]
+    run, p = study.descent, study.points[0]
     if run is None or p.direction is None:
         return ""
     if len(p.place) == 1:
         way = f"goes {'left' if p.ours[0] > 0 else 'right'} (slope {number(p.ours[0])})"
     else:
-        way = f"starts along ({', '.join(f'{-v:.3g}' for v in p.direction)})"
+        way = f"starts along ({', '.join(f'{-v + 0.0:.3g}' for v in p.direction)})"
     start = f"From {_at(study, p.place)} descent {way}"
     if c.constant_gradient:
         return f"{start} and keeps going: there is no valley to stop in."
-    if run.stopped == "converged":
-        near = [q for q in study.critical if np.linalg.norm(q.place - run.final) < 1e-3 * (1 + np.linalg.norm(q.place))]
-        where = f"the {near[0].kind} at {place(study, near[0])}" if near else f"{_at(study, run.final)}"
-        if not near and study.flat and study.flat[0].affine:
-            where = f"({', '.join(map(number, run.final))}) on the {study.flat[0].word} {study.flat[0].equations[0]}"
-        return f"{start} toward {where}: a run with lr {run.lr:.3g} arrived there in {run.steps} steps."
     if run.stopped == "diverged":
         return f"{start}; a run with lr {run.lr:.3g} left every bound: there is no valley on that side."
-    return f"{start}; after {run.steps} steps with lr {run.lr:.3g} it stood at {_at(study, run.final)} with value {number(run.losses[-1])}, still moving."
+    near = [q for q in study.critical if np.linalg.norm(q.place - run.final) < 1e-3 * (1 + np.linalg.norm(q.place))]
+    if near:
+        where = f"the {near[0].kind} at {place(study, near[0])}"
+    else:
+        where = next((f"{_at(study, run.final)} on the {s.word} {s.equations[0]}" for s in study.flat if on_set(s, run.final)), "")
+    if run.stopped == "converged":
+        return f"{start} toward {where or _at(study, run.final)}: a run with lr {run.lr:.3g} arrived there in {run.steps} steps."
+    stood = f"after {run.steps} steps with lr {run.lr:.3g} it stood at {_at(study, run.final)} with value {number(run.losses[-1])}"
+    return f"{start} toward {where}; {stood}." if where else f"{start}; {stood}, still moving."
+
+
+def on_set(s: Any, x: np.ndarray) -> bool:
+    """Whether a point lies on a line or plane of critical points, to a thousandth."""
+    if not s.affine or not s.coefficients:
+        return False
+    rows = np.array(s.coefficients)
+    return bool(np.allclose(rows[:, :-1] @ x, rows[:, -1], rtol=1e-3, atol=1e-3))

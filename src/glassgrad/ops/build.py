@@ -1,0 +1,289 @@
+"""From a declaration to code: writes an op's function and its node class as Python source, specialised to its inputs."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import NUMBERS
+from ..graph.memory import alias, materialize
+from ..graph.modes import mode
+from ..graph.node import Node, count
+from ..tensor import Tensor
+from .op import Op
+from .runtime import conj, fit, general, into, refuse, saved, saved_result, saved_tensor, sum_to
+
+new, ndarray = object.__new__, np.ndarray
+INTEGERS = frozenset({np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_})
+f32, f64, F32, F64 = np.float32, np.float64, np.dtype("float32"), np.dtype("float64")
+
+
+def build(op: Op) -> None:
+    """Writes the node class and the function of `op`."""
+    names = {n for w in op.wants.values() for n in w}
+    op_saves = tuple(t for t in op.tensors if t in names) + (("result",) if "result" in names else ())
+    shapes = tuple(f"{t}_{what}" for t in op.tensors for what in ("shape", "dtype") if f"{t}_{what}" in names)
+    statics = tuple(s for s in op.statics if s in names)
+    op.kept_statics = statics
+    slots = ["s_" + s for s in op_saves] + ["v_" + s for s in op_saves if s != "result"]
+    slots += [*shapes, *statics]
+    if "result" in names:
+        slots.append("result_memory")
+    if op.broadcast:
+        slots.append("shapes")
+    space = {"rule_" + t: r for t, r in op.rules.items()}
+    space |= dict(
+        __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, NUMBERS=NUMBERS, REALS=NUMBERS - {complex}, INTEGERS=INTEGERS, mode=mode,
+        new=new, wrap=Tensor._wrap, count=count, ndarray=ndarray, f32=f32, f64=f64, F32=F32, F64=F64, general=general, refuse=refuse,
+        into=into, sum_to=sum_to, fit=fit, conj=conj, saved=saved, saved_tensor=saved_tensor, saved_result=saved_result,
+        materialize=materialize, alias=alias, zeros_like=np.zeros_like,
+    )  # fmt: skip
+    source = "\n".join(
+        [_backward(op, False, False), _backward(op, True, False)]
+        + ([_backward(op, False, True), _backward(op, True, True)] if op.kind == "elementwise" else [])
+        + [_function(op, op_saves, shapes, statics)]
+    )
+    file = f"<glassgrad {op.name}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    exec(compile(source, file, "exec"), space)
+    body: dict[str, Any] = {"__slots__": tuple(slots), "saves": op_saves, "op": op, "backward": space["backward"],
+                            "backward_graph": space["backward_graph"]}  # fmt: skip
+    for name in op_saves + shapes + statics:
+        body[f"_saved_{_public_saved(name)}"] = property(_reader(name, op_saves))
+    op.node = type(op.node_name, (Node,), body)
+    if op.kind == "elementwise":
+        op.general_node = type(op.node_name, (op.node,), {
+            "__slots__": ("dtypes",), "backward": space["general_backward"], "backward_graph": space["general_backward_graph"]})  # fmt: skip
+    space["node"] = op.node
+    call = op.call = space["call"]
+    call.__name__ = call.__qualname__ = op.name
+    call.__module__ = "glassgrad"
+    call.__doc__ = op.doc
+    call.op = op
+
+
+def _public_saved(name: str) -> str:
+    return name.replace("_shape", "_sym_sizes")
+
+
+def _reader(name: str, saves: tuple[str, ...]) -> Callable[[Any], Any]:
+    def read(node: Any) -> Any:
+        if name == "result":
+            return saved_result(node, True)
+        if name in saves:
+            return saved_tensor(node, name) if hasattr(node, "s_" + name) else None
+        value = getattr(node, name)
+        return value
+
+    return read
+
+
+def _indent(lines: list[str], by: int = 4) -> str:
+    return textwrap.indent("\n".join(lines), " " * by)
+
+
+def _backward(op: Op, graph: bool, wide: bool) -> str:
+    """The source of a node's backward: on arrays or (graph) on tensors; wide: with casts and conjugates."""
+    name = ("general_" if wide else "") + ("backward_graph" if graph else "backward")
+    lines = []
+    edges = ["e_" + t for t in op.edges]
+    if len(edges) > 1:
+        lines.append(f"{', '.join(edges)} = n.edges")
+    for i, t in enumerate(op.edges):
+        rule, wants = op.rules[t], op.wants[t]
+        inner: list[str] = []
+        for w in wants:
+            inner += _unpack(op, w, graph)
+        call = f"rule_{t}({', '.join(wants)})"
+        if op.kind == "elementwise":
+            if not callable(rule):
+                inner.append(f"g_{t} = " + {1: "grad", -1: "-grad", 0: "zeros_like(grad)"}.get(rule, f"grad * {rule!r}"))
+            elif wide:
+                inner.append(f"g_{t} = grad * conj({call})")
+            else:
+                inner.append(f"g_{t} = grad * {call}")
+        else:
+            inner.append(f"g_{t} = {call}")
+        if wide:
+            inner.append(f"g_{t} = fit(g_{t}, n.shapes[{i}], n.dtypes[{i}])")
+        elif op.broadcast and len(op.edges) > 1:
+            inner.append(f"if n.shapes is not None: g_{t} = sum_to(g_{t}, n.shapes[{i}])")
+        if len(op.edges) == 1:
+            lines += inner
+        else:
+            lines += [f"if e_{t} is None: g_{t} = None", "else:", *(_indent(inner).splitlines())]
+    if not graph:
+        kept = [f"n.s_{s}" for s in op.tensors if any(s in w for w in op.wants.values())]
+        if any("result" in w for w in op.wants.values()):
+            kept.append("n.s_result")
+        if kept:
+            lines += [f"if freed is not None: {' = '.join(kept)} = freed"]
+    gs = ["g_" + t for t in op.edges]
+    lines.append(f"return {', '.join(gs)}{',' if len(gs) == 1 else ''}")
+    return f"def {name}(n, grad{'' if graph else ', freed'}):\n{_indent(lines)}\n"
+
+
+def _unpack(op: Op, name: str, graph: bool) -> list[str]:
+    """Lines that bring what a rule names into a local variable."""
+    if name == "grad":
+        return []
+    if name == "result":
+        if graph:
+            return ["result = saved_result(n, True)"]
+        return ["result = n.s_result", "if n.result_memory is not None or type(result) not in (ndarray, f32, f64): "
+                "result = saved_result(n, False)"]  # fmt: skip
+    if name in op.tensors:
+        if graph:
+            return [f"{name} = saved_tensor(n, {name!r})"]
+        return [
+            f"{name} = n.s_{name}",
+            f"if type({name}) is Tensor:",
+            f"    m = {name}._memory",
+            f"    if m is not None and m.version != n.v_{name}: raise n.stale({name!r}, {name}, n.v_{name})",
+            f"    {name} = {name}._data",
+            f"elif type({name}) not in NUMBERS: {name} = saved(n, {name}, {name!r})",
+        ]
+    return [f"{name} = n.{name}"]
+
+
+def _make_node(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: tuple[str, ...], numbers: tuple[str, ...] = ()) -> list[str]:
+    """Lines that make the node of a call; `numbers` are inputs that are bare numbers here."""
+    lines = ["n = new(node)", "n.hooks = None", "n.seq = count()"]
+    edges = [
+        "None" if t in numbers else f"{_public(t)}._fn or ({_public(t)} if {_public(t)}._needs else None)" for t in op.edges
+    ]
+    lines.append(f"n.edges = ({', '.join(edges)}{',' if len(edges) == 1 else ''})")
+    for s in saves:
+        if s == "result":
+            lines += ["n.s_result = r", "n.result_memory = None"]
+            continue
+        public = _public(s)
+        users = [t for t in op.rules if s in op.wants[t]]
+        store = [f"n.s_{s} = {public}"]
+        if s not in numbers:
+            store += [f"m = {public}._memory", f"n.v_{s} = 0 if m is None else m.version"]
+        guards = [f"{_public(u)}._needs" for u in users if u not in numbers]
+        if len(op.tensors) > 1 and len(users) < len(op.tensors) and guards and len(users) == 1:
+            lines += [f"if {guards[0]}:", *_indent(store).splitlines()]
+        elif users and not guards:
+            continue
+        else:
+            lines += store
+    for s in shapes:
+        tensor, _, what = s.rpartition("_")
+        lines.append(f"n.{s} = a_{tensor}.{what}")
+    for s in statics:
+        lines.append(f"n.{s} = {s}")
+    return lines
+
+
+def _public(name: str) -> str:
+    return "input" if name == "self" else name
+
+
+def _publics(op: Op) -> list[str]:
+    return [_public(t) for t in op.tensors]
+
+
+def _signature(op: Op) -> str:
+    parts = []
+    for p in op.params:
+        text = _public(p.name)
+        if p.default is not inspect.Parameter.empty:
+            text += f"={p.default!r}"
+        parts.append(text)
+    return ", ".join(parts)
+
+
+def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: tuple[str, ...]) -> str:
+    """The source of the op itself."""
+    inputs = ", ".join(_publics(op)) + ("," if len(op.tensors) == 1 else "")
+    statics_tuple = "(" + "".join(s + ", " for s in op.statics) + ")"
+    tail = "".join(", " + s for s in op.statics)
+    passed = ", ".join(_public(p.name) for p in op.params)
+    lines = [f"if out is not None: return into(out, call({passed}), {inputs.rstrip(',')})"]
+    if op.kind == "elementwise" and len(op.tensors) <= 2:
+        generally = f"return general(OP, ({inputs}), {statics_tuple})"
+        lines += ["try:", "    a_self = input._data", "    k = type(a_self)"]
+        if len(op.tensors) == 1:
+            lines += [
+                "    if not (k is f32 or k is f64 or (k is ndarray and ((d := a_self.dtype) is F32 or d is F64))):",
+                f"        {generally}",
+                f"    r = forward(a_self{tail})",
+            ]
+            made = ["if input._needs and mode.grad:", *_indent(_make_node(op, saves, shapes, statics)).splitlines()]
+        else:
+            b = op.tensors[1]
+            lines += [
+                f"    if type({b}) is Tensor:",
+                f"        a_{b} = {b}._data",
+                "        if k is ndarray:",
+                "            d = a_self.dtype",
+                f"            if (d is not F32 and d is not F64) or a_{b}.dtype is not d:",
+                f"                {generally}",
+                f"            shapes = (a_self.shape, a_{b}.shape)",
+                "            if shapes[0] == shapes[1]: shapes = None",
+                "        elif k is f32 or k is f64:",
+                f"            if type(a_{b}) is not k:",
+                f"                if type(a_{b}) not in INTEGERS: {generally}",
+                f"                {b} = wrap(k(a_{b}))",
+                f"                a_{b} = {b}._data",
+                "            shapes = None",
+                f"        else: {generally}",
+                f"        r = forward(a_self, a_{b}{tail})",
+                "        number = False",
+                f"    elif type({b}) in REALS and (k is f32 or k is f64 or (k is ndarray and ((d := a_self.dtype) is F32 or d is F64))):",
+                f"        r = forward(a_self, {b}{tail})",
+                "        number = True",
+                f"    else: {generally}",
+            ]
+            both = _make_node(op, saves, shapes, statics)
+            one = _make_node(op, saves, shapes, statics, numbers=(b,))
+            made = [
+                "if number:",
+                "    if input._needs and mode.grad:",
+                *_indent([*one, "n.shapes = None", *FINISH], 8).splitlines(),
+                "    else:", "        t._fn = None", "        t._needs = False",
+                f"elif (input._needs or {b}._needs) and mode.grad:",
+                *_indent([*both, "n.shapes = shapes", *FINISH]).splitlines(),
+                *PLAIN,
+            ]  # fmt: skip
+        lines += ["except (ValueError, TypeError, AttributeError) as error:", f"    raise refuse(OP, error, ({inputs})) from None"]
+        lines += RESULT
+        if len(op.tensors) == 1:
+            made += [*_indent(FINISH).splitlines(), *PLAIN]
+        lines += made
+    elif op.kind == "elementwise":
+        lines = [f"if out is not None: return into(out, call({passed}), {inputs.rstrip(',')})",
+                 f"return general(OP, ({inputs}), {statics_tuple})"]  # fmt: skip
+    else:
+        lines += ["try:"]
+        for t in op.tensors:
+            lines.append(f"    a_{t} = {_public(t)}._data")
+        if op.view:
+            lines.append("    if type(a_self) is not ndarray: a_self = materialize(input)")
+        forward_args = ", ".join(("a_" + p.name) if p.name in op.tensors else p.name for p in op.params)
+        lines += [f"    r = forward({forward_args})",
+                  "except (ValueError, TypeError, AttributeError) as error:", f"    raise refuse(OP, error, ({inputs})) from None"]  # fmt: skip
+        lines += RESULT
+        node = _make_node(op, saves, shapes, statics)
+        if op.broadcast:
+            node.append("n.shapes = (" + ", ".join(f"a_{t}.shape" for t in op.edges) + ",)")
+        needs = " or ".join(f"{_public(t)}._needs" for t in op.tensors if t in op.rules)
+        if len(op.rules) > 1:
+            needs = f"({needs})"
+        lines += [f"if {needs} and mode.grad:", *_indent([*node, *FINISH]).splitlines(), *PLAIN]
+        if op.view:
+            lines.append(f"alias(input, t, lambda b: call(b{tail}))")
+    lines.append("return t")
+    return f"def call({_signature(op)}, *, out=None):\n{_indent(lines)}\n"
+
+
+RESULT = ["t = new(Tensor)", "t._data = r", "t._grad = t._memory = None"]
+FINISH = ["t._fn = n", "t._needs = True"]
+PLAIN = ["else:", "    t._fn = None", "    t._needs = False"]

@@ -1,0 +1,202 @@
+"""What the generated code of an op calls: gradients put in shape, saved values read back, and every case that is not the common one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..dtypes import NUMBERS, defaults, number_dtype, result_dtype
+from ..graph.memory import write
+from ..graph.modes import mode
+from ..graph.node import Freed, Node, count, edge_of
+from ..tensor import Tensor
+from .arrays import astype
+from .op import Op
+
+new, ndarray = object.__new__, np.ndarray
+f32, f64 = np.float32, np.float64
+
+
+def sum_to(grad: Any, shape: tuple[int, ...]) -> Any:
+    """Undoes broadcasting: sums a gradient over the dims that an input of `shape` did not have, or had only once."""
+    if grad.shape == shape:
+        return grad
+    lead = grad.ndim - len(shape)
+    dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and grad.shape[i + lead] != 1)
+    return grad.sum(axis=dims, keepdims=True).reshape(shape) if dims else grad.reshape(shape)
+
+
+def fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """A gradient in the shape and type of its input: PyTorch's engine casts where an op promoted."""
+    if grad.shape != shape:
+        grad = sum_to(grad, shape)
+    kind = (grad._data if isinstance(grad, Tensor) else grad).dtype
+    if kind != dtype:
+        if kind.kind == "c" and dtype.kind != "c":
+            grad = np.real(grad)
+        grad = astype(grad, dtype)
+    return grad
+
+
+def conj(x: Any) -> Any:
+    """The conjugate of complex values; real ones as they are."""
+    return np.conj(x) if is_complex(x) else x
+
+
+def is_complex(x: Any) -> bool:
+    """Whether an array, tensor or number is complex."""
+    if type(x) is not ndarray:
+        x = getattr(x, "_data", x)
+        if type(x) in REALS:
+            return False
+        if type(x) is complex:
+            return True
+    return x.dtype.kind == "c"
+
+
+REALS = frozenset({int, float, f32, f64, bool})
+
+
+def saved(node: Node, value: Any, name: str) -> Any:
+    """A saved input as an array: the cold cases."""
+    if isinstance(value, Freed):
+        raise node.freed(value)
+    if isinstance(value, Tensor):
+        check(node, value, name)
+        return value._data
+    return value
+
+
+def saved_tensor(node: Node, name: str) -> Any:
+    """A saved input as the tensor (or number) that it was."""
+    value = getattr(node, "s_" + name)
+    if isinstance(value, Freed):
+        raise node.freed(value)
+    if isinstance(value, Tensor):
+        check(node, value, name)
+    return value
+
+
+def check(node: Node, value: Any, name: str) -> None:
+    """Raises when a saved tensor was written since."""
+    memory = value._memory
+    if memory is not None and memory.version != getattr(node, "v_" + name):
+        raise node.stale(name, value, getattr(node, "v_" + name))
+
+
+def saved_result(node: Any, as_tensor: bool) -> Any:
+    """The saved result: the bare array, or a tensor that stands in the graph where the result stood."""
+    data = node.s_result
+    if isinstance(data, Freed):
+        raise node.freed(data)
+    kept = node.result_memory
+    if kept is not None and kept[0].version != kept[1]:
+        raise node.stale_result("result", data, kept)
+    if not as_tensor:
+        return data
+    t = new(Tensor)
+    t._data, t._fn, t._needs, t._grad, t._memory = data, node, True, None, None
+    return t
+
+
+ACCEPTED: Any = (Tensor, *NUMBERS, np.ndarray, np.generic)
+
+
+def refuse(op: Op, error: Exception, inputs: Any) -> Exception:
+    """What to raise for inputs that NumPy (or reading `._data`) refused."""
+    for position, value in enumerate(inputs):
+        if not isinstance(value, ACCEPTED) and not hasattr(value, "__array_function__"):
+            return errors.argument(op.name, "input" if position == 0 else op.tensors[position], position + 1, "Tensor", value)
+        if op.kind != "elementwise" and not isinstance(value, Tensor):
+            return errors.argument(op.name, "input" if position == 0 else op.tensors[position], position + 1, "Tensor", value)
+    if isinstance(error, AttributeError):
+        return error
+    return errors.refused(op.name, error, [i._data if isinstance(i, Tensor) else i for i in inputs])
+
+
+def as_operand(value: Any) -> Any:
+    """An input as a Tensor or a bare number; arrays of the caller's become tensors that share their memory."""
+    if isinstance(value, Tensor) or type(value) in NUMBERS:
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (int, float, complex)):
+        return value
+    if isinstance(value, np.ndarray):
+        return Tensor._wrap(value if value.ndim else value[()])
+    if hasattr(value, "__array_function__"):  # a recording array, a CuPy or Dask array
+        return Tensor._wrap(value)
+    return None
+
+
+def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
+    """An elementwise op on anything: mixed types, integers, complex numbers, arrays of others, numbers first."""
+    operands = [as_operand(v) for v in inputs]
+    for position, (given, operand) in enumerate(zip(inputs, operands)):
+        if operand is None:
+            if position and hasattr(given, "__array_ufunc__") or hasattr(type(given), "__radd__") and not isinstance(given, (str, list, tuple)):
+                return NotImplemented
+            raise refuse(op, TypeError(), inputs)
+    datas = [o._data if isinstance(o, Tensor) else o for o in operands]
+    dtype = result_dtype(datas) if len(datas) > 1 else getattr(datas[0], "dtype", None) or number_dtype(datas[0])
+    if op.floats and dtype.kind in "iub":
+        dtype = defaults.numpy
+    arrays = [_number_as(d, dtype) if type(d) in NUMBERS else d if d.dtype == dtype else astype(d, dtype) for d in datas]
+    try:
+        r = op.forward(*arrays, *statics)
+    except (ValueError, TypeError) as error:
+        raise refuse(op, error, operands) from None
+    t = Tensor._wrap(r)
+    if mode.grad and any(isinstance(o, Tensor) and o._needs for o in operands):
+        n = new(op.general_node)
+        n.hooks, n.seq = None, count()
+        n.edges = tuple(edge_of(o) if isinstance(o, Tensor) else None for o in operands)
+        n.shapes = tuple(a.shape for a in arrays)
+        n.dtypes = tuple(d.dtype if hasattr(d, "dtype") else dtype for d in datas)
+        for name, operand in zip(op.tensors, operands):
+            if name in n.saves:
+                setattr(n, "s_" + name, operand)
+                setattr(n, "v_" + name, operand._version if isinstance(operand, Tensor) else 0)
+        if "result" in n.saves:
+            n.s_result, n.result_memory = r, None
+        for name, value in zip(op.statics, statics):
+            if name in op.kept_statics:
+                setattr(n, name, value)
+        t._fn, t._needs = n, True
+    return t
+
+
+def _number_as(value: Any, dtype: np.dtype) -> Any:
+    """A Python number in a dtype; integers wrap around as C's do."""
+    if dtype.kind not in "iu":
+        return dtype.type(value)
+    bits = dtype.itemsize * 8
+    value = int(value) & ((1 << bits) - 1)
+    if dtype.kind == "i" and value >> (bits - 1):
+        value -= 1 << bits
+    return dtype.type(value)
+
+
+def into(out: Tensor, result: Tensor, *inputs: Any) -> Tensor:
+    """`out=`: writes a result into a tensor that the caller made, resized where its size differs."""
+    if (out._needs or any_needs(inputs)) and mode.grad:
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+        )
+    data = result._data
+    rank = "buifc".index
+    if rank(data.dtype.kind.replace("u", "i")) > rank(out._data.dtype.kind.replace("u", "i")):
+        raise RuntimeError(
+            f"result type {result.dtype.type_name} can't be cast to the desired output type {out.dtype.type_name}"
+        )
+    if data.shape != out._data.shape:
+        out._data = np.empty(data.shape, out._data.dtype)
+    write(out, np.array(data) if data is out._data else data)
+    return out
+
+
+def any_needs(values: Any) -> bool:
+    """Whether any tensor among them requires grad."""
+    return any(isinstance(v, Tensor) and v._needs for v in values)
