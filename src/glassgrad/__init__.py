@@ -3,7 +3,7 @@
 import math as _math
 import warnings as _warnings
 
-from . import autograd, ops
+from . import autograd, cuda, ops
 from .dtypes import (
     bool,
     cdouble,
@@ -204,3 +204,14 @@ newaxis = None
 
 
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"glassgrad(\.|$)")
+
+
+def __getattr__(name: str) -> object:
+    import difflib
+    import importlib
+
+    if name in ("study", "descent"):  # rooms that need more than the engine are imported when they are asked for
+        return importlib.import_module(f".{name}", __name__)
+
+    near = difflib.get_close_matches(name, [n for n in globals() if not n.startswith("_")], 3, 0.6)
+    raise AttributeError(f"glassgrad has no {name!r}" + (f"; the nearest names here: {', '.join(near)}" if near else ""))

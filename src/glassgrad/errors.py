@@ -14,6 +14,7 @@ how to fix it. Nothing here runs unless something has failed.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from types import CodeType
 from typing import Any, TypeVar
@@ -75,7 +76,7 @@ def modified_in_place(node: Any, name: str, data: Any, source: str | None, now: 
 
     d = FROM_NUMPY.get(data.dtype)
     shape = ", ".join(map(str, data.shape))
-    of = f", which is output 0 of {source}," if source else ""
+    of = f", which is output 0 of {re.sub('Backward[0-9]*$', '', source)}," if source else ""
     return explain(
         RuntimeError(
             "one of the variables needed for gradient computation has been modified by an inplace operation: "

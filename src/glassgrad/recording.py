@@ -7,7 +7,7 @@ back on other arrays the tape computes; on arrays of SymPy symbols it becomes al
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 
 class TraceError(TypeError):
-    """Something looked at a value while a strict tape was recording: the result would not be a formula."""
+    """What ran cannot be a formula: it wrote in place, left the tape, or (on a strict tape) looked at a value."""
 
 
 class Ref(NamedTuple):
@@ -25,11 +25,13 @@ class Ref(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One call: a function, and its arguments with references to earlier results in them."""
+    """One call: a function, its arguments with references to earlier results in them, and what came out."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    shape: tuple[int, ...] | None = None
+    dtype: np.dtype | None = None
 
 
 class Branch(NamedTuple):
@@ -41,6 +43,9 @@ class Branch(NamedTuple):
 
 class Tape:
     """The calls that recording arrays made, in order. The first `inputs` steps are the inputs.
+
+    On a `strict` tape nothing may look at a value: that raises TraceError. On another, a decision (`if x > 0`) is noted in
+    `branches` and a value taken out (`float(x)`, `x.item()`) in `looks`: the recorded formula holds only as far as they do.
 
     >>> import numpy as np
     >>> tape = Tape()
@@ -55,6 +60,7 @@ class Tape:
         self.steps: list[Step | None] = []
         self.inputs = 0
         self.branches: list[Branch] = []
+        self.looks: list[str] = []
 
     def input(self, value: Any) -> RecordingArray:
         """A recording array that stands for an input."""
@@ -66,24 +72,25 @@ class Tape:
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Runs a function on the values in its arguments and records it."""
-        result = function(*_values(args), **_values(kwargs))
-        self.steps.append(Step(function, _refs(args), _refs(kwargs)))
-        here = len(self.steps) - 1
+        values = _values((args, kwargs))
+        result = function(*values[0], **values[1])
+        if not isinstance(result, (np.ndarray, np.generic, tuple, list)):
+            return result  # a shape, a size: no array, so no step
+        here = self._append(function, _refs(args), _refs(kwargs), result)
         if isinstance(result, (tuple, list)):
-            parts = []
-            for i, part in enumerate(result):
-                self.steps.append(Step(operator.getitem, (Ref(here), i), {}))
-                parts.append(RecordingArray(part, self, len(self.steps) - 1))
-            return type(result)(parts)
-        if isinstance(result, (np.ndarray, np.generic)):
-            return RecordingArray(result, self, here)
-        return result
+            parts = [RecordingArray(part, self, self._append(operator.getitem, (Ref(here), i), {}, part)) for i, part in enumerate(result)]
+            return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+        return RecordingArray(result, self, here)
+
+    def _append(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> int:
+        self.steps.append(Step(function, args, kwargs, getattr(result, "shape", None), getattr(result, "dtype", None)))
+        return len(self.steps) - 1
 
     def program(self, outputs: Iterable[Any]) -> Program:
-        """The steps that the outputs need, renumbered: what can be pickled and played elsewhere."""
-        wanted = [o.index if isinstance(o, RecordingArray) else o for o in outputs]
+        """The steps that the outputs (recording arrays, references, or constants) need: what can be pickled and played elsewhere."""
+        wanted = [Ref(o.index) if isinstance(o, RecordingArray) else o for o in outputs]
         needed = set(range(self.inputs))
-        stack = [w for w in wanted if isinstance(w, int)]
+        stack = [w.index for w in wanted if isinstance(w, Ref)]
         while stack:
             i = stack.pop()
             if i in needed:
@@ -94,34 +101,34 @@ class Tape:
                 stack += _indices((step.args, step.kwargs))
         order = sorted(needed)
         number = {old: new for new, old in enumerate(order)}
-        steps: list[Step | None] = []
-        for old in order:
-            step = self.steps[old]
-            steps.append(None if step is None else Step(step.function, _renumber(step.args, number), _renumber(step.kwargs, number)))
-        return Program(steps, self.inputs, [number[w] if isinstance(w, int) else w for w in wanted])
+        steps = [
+            step._replace(args=_renumber(step.args, number), kwargs=_renumber(step.kwargs, number))
+            for step in (self.steps[old] for old in order)
+            if step is not None
+        ]
+        return Program(steps, self.inputs, _renumber(wanted, number))
 
-    def replay(self, outputs: Iterable[Any], inputs: list[Any]) -> list[Any]:
+    def replay(self, outputs: Iterable[Any], inputs: Sequence[Any]) -> list[Any]:
         """The outputs recomputed for other inputs."""
         return self.program(outputs).run(inputs)
 
 
 class Program:
-    """A tape cut down to what its outputs need."""
+    """A tape cut down to what its outputs need: `steps` after `inputs` given values, and the `outputs` among their results."""
 
-    def __init__(self, steps: list[Step | None], inputs: int, outputs: list[Any]):
+    def __init__(self, steps: list[Step], inputs: int, outputs: list[Any]):
         self.steps, self.inputs, self.outputs = steps, inputs, outputs
 
-    def run(self, inputs: list[Any], table: dict[Any, Callable[..., Any]] | None = None, constant: Callable[[Any], Any] | None = None) -> list[Any]:
+    def run(self, inputs: Sequence[Any], table: Mapping[Any, Any] | None = None, constant: Callable[[Any], Any] | None = None) -> list[Any]:
         """Plays the steps on `inputs`; `table` replaces functions, `constant` converts arrays and numbers that were recorded."""
-        table = table or {}
+        table = {} if table is None else table
         got: list[Any] = list(inputs)
         if len(got) != self.inputs:
             raise ValueError(f"the program takes {self.inputs} inputs, not {len(got)}")
-        for step in self.steps[self.inputs :]:
-            assert step is not None
+        for step in self.steps:
             args, kwargs = _fill(step.args, got, constant), _fill(step.kwargs, got, constant)
             got.append(table.get(step.function, step.function)(*args, **kwargs))
-        return [got[o] if isinstance(o, int) else (constant(o) if constant else o) for o in self.outputs]
+        return _fill(self.outputs, got, constant)
 
 
 def call_method(array: Any, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -139,7 +146,7 @@ class RecordingArray(NDArrayOperatorsMixin):
         self.value, self.tape, self.index = value, tape, index
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if kwargs.get("out") is not None:
+        if kwargs.get("out") is not None or method == "at":
             raise TraceError(f"{ufunc.__name__} writes in place (out=): a rule must not write to what it was given")
         return self.tape.call(ufunc if method == "__call__" else getattr(ufunc, method), inputs, kwargs)
 
@@ -154,6 +161,7 @@ class RecordingArray(NDArrayOperatorsMixin):
     ndim = property(lambda self: self.value.ndim)
     size = property(lambda self: self.value.size)
     T = property(lambda self: self.tape.call(np.transpose, (self,), {}))
+    mT = property(lambda self: self.tape.call(np.swapaxes, (self, -1, -2), {}))
     real = property(lambda self: self.tape.call(np.real, (self,), {}))
     imag = property(lambda self: self.tape.call(np.imag, (self,), {}))
     flags = property(lambda self: getattr(self.value, "flags", None))
@@ -169,8 +177,9 @@ class RecordingArray(NDArrayOperatorsMixin):
         return len(self.value)
 
     def __bool__(self) -> bool:
-        self._look("bool()")
         taken = bool(self.value)
+        if self.tape.strict:
+            self._look("bool()")
         self.tape.branches.append(Branch(Ref(self.index), taken))
         return taken
 
@@ -182,9 +191,13 @@ class RecordingArray(NDArrayOperatorsMixin):
         self._look("int()")
         return int(self.value)
 
-    def item(self) -> Any:
+    def __index__(self) -> int:
+        self._look("an index")
+        return operator.index(self.value)
+
+    def item(self, *args: Any) -> Any:
         self._look(".item()")
-        return self.value.item()
+        return self.value.item(*args)
 
     def tolist(self) -> Any:
         self._look(".tolist()")
@@ -193,6 +206,7 @@ class RecordingArray(NDArrayOperatorsMixin):
     def _look(self, how: str) -> None:
         if self.tape.strict:
             raise TraceError(f"{how} looked at a value: a rule has no value-dependent decision (use np.where)")
+        self.tape.looks.append(how)
 
     def __repr__(self) -> str:
         return f"RecordingArray({self.value!r}, step {self.index})"

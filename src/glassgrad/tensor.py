@@ -517,6 +517,7 @@ class Tensor:
         text = tensor_str(
             materialize(self),
             requires_grad=self._needs,
+            default_dtype=defaults.real.name,
             grad_fn=None if fn is None else fn.name().rpartition("::")[2],
         )
         return text

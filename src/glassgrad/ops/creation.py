@@ -212,6 +212,8 @@ def _typed(dtype: Any) -> np.dtype:
 def _shape(given: tuple[Any, ...], size: Any, name: str) -> tuple[int, ...]:
     got = sizes(given if size is None else (size,))
     for n in got:
+        if n < 0 and name == "zeros":
+            raise RuntimeError("zeros: Dimension size must be non-negative.")
         if n < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(got)}")
     return got
@@ -255,7 +257,7 @@ def full(size: Any, fill_value: Any, *, out: Tensor | None = None, dtype: Any = 
     """A tensor of a size filled with one value; its dtype is the value's unless named."""
     value = fill_value.item() if isinstance(fill_value, (Tensor, np.generic)) else fill_value
     kind = number_dtype(value) if dtype is None else as_dtype(dtype).numpy
-    data = np.full(sizes((size,)), value, kind)
+    data = np.full(_shape((), size, "full"), value, kind)
     return made(data if data.ndim else data[()], requires_grad, device, out)
 
 

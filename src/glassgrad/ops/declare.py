@@ -158,7 +158,6 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None) -> Any:
             shared = own is not None and own.root.shared
             if shared and keeps_self:
                 before._data = np.array(data)
-            args = tuple(before if a is input else a for a in args)
             out = call(before, *args, **kwargs)
             _must_fit(input, out)
             write(input, out._data)

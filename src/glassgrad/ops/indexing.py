@@ -69,10 +69,19 @@ def getitem(input: Tensor, index: Any) -> Tensor:
         if not -data.shape[0] <= index < data.shape[0]:
             raise IndexError(f"index {index} is out of bounds for dimension 0 with size {data.shape[0]}")
         return _select(input, (index, ...))
-    viewed, rest = _views(input, index if isinstance(index, tuple) else (index,))
+    viewed, rest = _views(input, _items(index))
     if rest is None:
         return _alias(input) if viewed is input else viewed
     return _gathered(viewed, rest)
+
+
+def _items(index: Any) -> tuple[Any, ...]:
+    """An index as a tuple; a short list that holds more than numbers counts as one, as in NumPy's early days."""
+    if isinstance(index, tuple):
+        return index
+    if isinstance(index, list) and len(index) < 32 and any(isinstance(i, (Tensor, list, tuple, slice, type(None), type(Ellipsis))) for i in index):
+        return tuple(index)
+    return (index,)
 
 
 def _gathered(viewed: Tensor, rest: tuple[Any, ...]) -> Tensor:
@@ -289,7 +298,7 @@ index_put_ = in_place(_index_put, name="index_put_")
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
     """x[index] = value."""
-    items = index if isinstance(index, tuple) else (index,)
+    items = _items(index)
     tracked = mode.grad and (input._needs or isinstance(value, Tensor) and value._needs)
     if tracked and input._needs and input._fn is None:
         raise errors.leaf_in_place(view=True)
@@ -350,7 +359,7 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
             ) from clash
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(v.shape)} cannot be broadcast to indexing result of shape "
-            f"{list(target[rest].shape)}"
+            f"{list(np.shape(target[rest]))}"
         ) from None
     memory = memory_of(input)
     if not isinstance(data, np.ndarray):

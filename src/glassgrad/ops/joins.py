@@ -93,7 +93,7 @@ def cat(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Tensor | No
     """
     items = _list(tensors, "cat")
     if not items:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     real_items = [x for x in items if x._data.shape != (0,)] or items
     n = real_items[0]._data.ndim
     if any(x._data.ndim == 0 for x in items):

@@ -189,8 +189,8 @@ def _read_equation(equation: str, operands: tuple[Any, ...]) -> tuple[list[str],
     left, arrow, right = text.partition("->")
     inputs = left.split(",")
     if len(inputs) != len(operands):
-        more = "more" if len(inputs) > len(operands) else "fewer"
-        raise RuntimeError(f"einsum(): {more} subscripts were found in the equation than the number of operands")
+        fewer = "fewer" if len(inputs) > len(operands) else "more"
+        raise RuntimeError(f"einsum(): {fewer} operands were provided than specified in the equation")
     for c in text.replace("->", "").replace(",", "").replace("...", ""):
         if not c.isalpha():
             raise RuntimeError(f"einsum(): invalid subscript given at index {text.index(c)} in the equation string, subscripts must be in [a-zA-Z]")

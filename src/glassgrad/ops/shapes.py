@@ -269,7 +269,6 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     grids = [expand(view(x, (1,) * k + (-1,) + (1,) * (len(items) - 1 - k)), shape) for k, x in enumerate(items)]
     if swap:
         grids[0], grids[1] = grids[1], grids[0]
-        grids = [transpose(g, 0, 1) for g in grids]
     return tuple(grids)
 
 

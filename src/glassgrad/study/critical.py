@@ -16,7 +16,8 @@ import numpy as np
 from .function import Function
 
 GRID = 1601
-STARTS = 160
+STARTS = 240
+QUIET = 60  # starts in a row that find nothing new, after which the search ends
 
 
 @dataclass
@@ -66,11 +67,10 @@ class FlatSet:
 
 def classify(f: Function, x: np.ndarray) -> CriticalPoint:
     """What kind of critical point stands at x: by the Hessian, and where that is singular by values around."""
-    value, _ = f.value_and_gradient(x)
+    value = f.value(x)
     g, h = f.gradient_and_hessian(x)
     eigenvalues = np.linalg.eigvalsh(h) if np.isfinite(h).all() else np.full(f.size, math.nan)
-    largest = np.abs(eigenvalues).max(initial=0.0)
-    tiny = 1e-7 * max(largest, 1e-3)
+    tiny = 1e-7 * np.abs(eigenvalues).max(initial=0.0)
     found = CriticalPoint(x, value, "", eigenvalues=eigenvalues, residual=float(np.linalg.norm(g)))
     if (eigenvalues > tiny).all():
         found.kind = "minimum"
@@ -90,36 +90,77 @@ def _by_values(f: Function, x: np.ndarray, value: float) -> str:
     n = f.size
     directions = np.array([[1.0], [-1.0]]) if n == 1 else np.concatenate([np.eye(n), -np.eye(n), rng.standard_normal((64, n))])
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    noise = 4e-16 * max(1.0, abs(value))
     above = below = False
     for radius in (1e-2, 1e-1):
-        rise = np.array([f.value(x + radius * max(1.0, float(np.abs(x).max(initial=0.0))) * d) - value for d in directions])
-        above, below = above or bool((rise > 16 * noise).any()), below or bool((rise < -16 * noise).any())
-        if n == 1 and above and below:
-            return "inflection"
-    if above and below:
-        return "saddle"
+        around = np.array([f.value(x + radius * max(1.0, float(np.abs(x).max(initial=0.0))) * d) for d in directions])
+        noise = 1e-13 * max(float(np.abs(around).max()), abs(value))
+        above, below = above or bool((around - value > noise).any()), below or bool((around - value < -noise).any())
+        if above and below:
+            return "inflection" if n == 1 else "saddle"
     return "minimum" if above else "maximum" if below else "flat"
 
 
-def search(
-    f: Function, points: Sequence[np.ndarray], reach: float = 10.0
-) -> tuple[list[CriticalPoint], list[FlatSet], tuple[np.ndarray, np.ndarray], int]:
-    """What was found in the box around the points: critical points, flat sets, the box, and the number of starts."""
+@dataclass
+class Search:
+    """What a search found: points, flat sets, the box that it looked in, how many starts it made, and what it noticed."""
+
+    points: list[CriticalPoint]
+    flat: list[FlatSet]
+    low: np.ndarray
+    high: np.ndarray
+    starts: int
+    notes: list[str] = field(default_factory=list)
+
+
+def box_around(points: Sequence[np.ndarray], reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """The box that holds the points and the origin with `reach` to spare."""
     stack = np.array(points)
-    low, high = np.minimum(stack.min(0), 0) - reach, np.maximum(stack.max(0), 0) + reach
+    return np.minimum(stack.min(0), 0) - reach, np.maximum(stack.max(0), 0) + reach
+
+
+def search(f: Function, points: Sequence[np.ndarray], reach: float = 10.0) -> Search:
+    """The critical points in the box around the points; where it holds none, in one ten times as wide."""
+    found = _search_box(f, points, *box_around(points, reach))
+    if found.points or found.flat:
+        return found
+    wide = _search_box(f, points, *box_around(points, 10 * reach))
+    return wide if wide.points or wide.flat else Search([], [], wide.low, wide.high, found.starts + wide.starts, found.notes)
+
+
+def _search_box(f: Function, points: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray) -> Search:
     if f.size == 1:
-        return *_scan(f, float(low[0]), float(high[0])), (low, high), GRID
+        return Search(*_scan(f, float(low[0]), float(high[0])), low, high, GRID)
     found: list[CriticalPoint] = []
-    starts = np.concatenate([stack, _spread(STARTS, low, high)])
-    for start in starts:
-        x = newton(f, start, low - reach, high + reach)
-        if x is None or any(np.linalg.norm(x - c.place) < 1e-5 * (1 + np.linalg.norm(x)) for c in found):
+    used = quiet = 0
+    for start in np.concatenate([np.array(points), _spread(STARTS, low, high)]):
+        used, quiet = used + 1, quiet + 1
+        x = newton(f, start, low, high)
+        if x is None:
             continue
-        found.append(classify(f, x))
-        if sum(c.degenerate for c in found) > 12:  # a continuum: more of it would say nothing new
+        c = classify(f, _rounded(f, x))
+        same = next((i for i, o in enumerate(found) if _same(o, c)), None)
+        if same is None:
+            found.append(c)
+            quiet = 0
+        elif c.residual < found[same].residual:
+            found[same] = c
+        if quiet >= QUIET or sum(c.degenerate for c in found) > 24:  # a continuum: more of it would say nothing new
             break
-    return sorted(found, key=lambda c: c.value), flat_sets(f, found, f.symbols), (low, high), len(starts)
+    flat, kept, notes = flat_sets(f, found, low, high)
+    kept = [c for c in kept if (c.place >= low).all() and (c.place <= high).all()]
+    centre = points[0]
+    return Search(sorted(kept, key=lambda c: (float(np.linalg.norm(c.place - centre)), c.value)), flat, low, high, used, notes)
+
+
+def _same(a: CriticalPoint, b: CriticalPoint) -> bool:
+    near = 1e-3 if a.degenerate and b.degenerate else 1e-6
+    return bool(np.linalg.norm(a.place - b.place) < near * (1 + np.linalg.norm(a.place)))
+
+
+def _rounded(f: Function, x: np.ndarray) -> np.ndarray:
+    """x with its coordinates rounded to six places, where the gradient is no larger there."""
+    near = np.round(x, 6) + 0.0
+    return near if np.linalg.norm(f.gradient(near)) <= np.linalg.norm(f.gradient(x)) else x
 
 
 def _spread(n: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -134,99 +175,134 @@ def _spread(n: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def newton(f: Function, start: np.ndarray, low: np.ndarray, high: np.ndarray, steps: int = 60) -> np.ndarray | None:
-    """A zero of the gradient near `start`, or None: Newton steps, halved until ‖∇f‖ falls."""
+    """A zero of the gradient near `start`, or None: Newton steps, halved until ‖∇f‖ falls.
+
+    Where it creeps, as it does toward a zero of higher order, steps of two to four times the length are tried.
+    """
     x = np.array(start, float)
+    width = high - low
     g, h = f.gradient_and_hessian(x)
-    if not (np.isfinite(g).all() and np.isfinite(h).all()):
-        return None
     size = float(np.linalg.norm(g))
-    first = max(size, 1.0)
     for _ in range(steps):
-        if size <= 1e-13 * first:
-            break
-        try:
-            step = -np.linalg.lstsq(h, g, rcond=1e-12)[0]
-        except np.linalg.LinAlgError:
+        if not (np.isfinite(g).all() and np.isfinite(h).all()):
             return None
-        longest = float(np.linalg.norm(high - low)) / 4
+        if size == 0:
+            break
+        step = -np.linalg.lstsq(h, g, rcond=1e-12)[0]
         length = float(np.linalg.norm(step))
-        step *= min(1.0, longest / length) if length else 1.0
-        t = 1.0
-        while t > 1e-6:
-            y = x + t * step
-            gy, hy = f.gradient_and_hessian(y)
-            if np.isfinite(gy).all() and np.isfinite(hy).all() and np.linalg.norm(gy) < (1 - 1e-4 * t) * size:
-                break
-            t /= 2
-        else:
+        step *= min(1.0, float(np.linalg.norm(width)) / 4 / length) if length else 1.0
+        t, y, after = _shortened(f, x, step, size)
+        if y is None:
             break
-        x, g, h = y, gy, hy
-        size = float(np.linalg.norm(g))
-        if (x < low).any() or (x > high).any():
+        if t == 1.0 and after > 0.05 * size:
+            for longer in (2.0, 3.0, 4.0):
+                z = x + longer * step
+                further = float(np.linalg.norm(f.gradient(z)))
+                if further < after:
+                    y, after = z, further
+        moved = float(np.linalg.norm(y - x))
+        x = y
+        if (x < low - width / 2).any() or (x > high + width / 2).any():
             return None
-        if length * t < 1e-14 * (1 + np.linalg.norm(x)):
+        g, h = f.gradient_and_hessian(x)
+        size = float(np.linalg.norm(g))
+        if moved < 1e-15 * (1 + np.linalg.norm(x)):
             break
-    return x if verified(f, x, g, h) else None
+    return x if verified(x, g, h) else None
 
 
-def verified(f: Function, x: np.ndarray, g: np.ndarray, h: np.ndarray) -> bool:
-    """Whether x is a zero of the gradient to rounding, and not merely a place where it is small far out."""
-    scale = float(np.abs(h).max(initial=0.0)) * (1 + float(np.abs(x).max(initial=0.0)))
-    size = float(np.linalg.norm(g))
-    if size > 1e-8 * max(scale, 1e-12) and size > 1e-12:
+def _shortened(f: Function, x: np.ndarray, step: np.ndarray, size: float) -> tuple[float, np.ndarray | None, float]:
+    """The first of t = 1, ½, ¼, … at which ‖∇f(x + t·step)‖ is smaller than it was."""
+    t = 1.0
+    while t > 1e-6:
+        y = x + t * step
+        after = float(np.linalg.norm(f.gradient(y)))
+        if after < (1 - 1e-4 * t) * size:
+            return t, y, after
+        t /= 2
+    return t, None, size
+
+
+def verified(x: np.ndarray, g: np.ndarray, h: np.ndarray) -> bool:
+    """Whether x is a zero of the gradient, and not merely a place where it is small, as far out on e^-x.
+
+    In each direction that the Hessian knows, the zero is at most 1e-4 away by Newton's step, or the gradient is zero to rounding.
+    """
+    if not (np.isfinite(g).all() and np.isfinite(h).all()):
         return False
-    if np.abs(h).max(initial=0.0) < 1e-9:  # flat far out, like e^-x, or truly degenerate: does the gradient grow again nearby?
-        near = [np.linalg.norm(f.gradient(x + d)) for d in 0.5 * np.concatenate([np.eye(f.size), -np.eye(f.size)])]
-        return bool(min(near) > 10 * size) or max(near) == 0
-    return True
+    w, v = np.linalg.eigh(h)
+    along = np.abs(v.T @ g)
+    reach = 1 + float(np.abs(x).max(initial=0.0))
+    rounding = 1e-14 * float(np.abs(w).max(initial=0.0)) * reach
+    return bool(((along <= 1e-4 * np.abs(w) * reach) | (along <= rounding)).all())
 
 
+# ------------------------------------------------------------------------------------------------ one variable
 def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], list[FlatSet]]:
     """One variable: every change of sign of f' on a grid, narrowed by bisection; touching roots by Newton."""
     grid = np.linspace(low, high, GRID)
     slopes = np.array([f.gradient(np.array([x]))[0] for x in grid])
     found: list[CriticalPoint] = []
 
-    def add(x: float, kink: bool = False, kind: str | None = None) -> None:
-        if any(abs(x - c.place[0]) < 1e-6 * (1 + abs(x)) for c in found):
+    def add(x: float) -> None:
+        kind = _jump(f, x)
+        if kind == "pole" or any(abs(x - c.place[0]) < 1e-6 * (1 + abs(x)) for c in found):
             return
-        if kink:
-            found.append(CriticalPoint(np.array([x]), f.value(np.array([x])), kind or "", kink=True, residual=math.nan))
-            return
-        c = classify(f, np.array([x]))
-        found.append(c)
+        place = _rounded(f, np.array([x]))
+        if kind is None:
+            found.append(classify(f, place))
+        elif kind:
+            found.append(CriticalPoint(place, f.value(place), kind, eigenvalues=np.array([math.nan]), kink=True, residual=math.nan))
 
-    flats = []
-    runs = np.flatnonzero(np.diff(np.concatenate([[0], (slopes == 0).astype(int), [0]])))
-    for start, stop in zip(runs[::2], runs[1::2]):
-        if stop - start >= 3:
-            a, b = float(grid[start]), float(grid[stop - 1])
-            middle = np.array([(a + b) / 2])
-            ends = [slopes[start - 1] if start else 0.0, slopes[stop] if stop < GRID else 0.0]
-            kind = "minimum" if ends[0] <= 0 <= ends[1] else "maximum" if ends[0] >= 0 >= ends[1] else "flat"
-            name = f.symbols[0]
-            flats.append(FlatSet([f"{a:.4g} ≤ {name} ≤ {b:.4g}"], [], [], 1, False, middle, f.value(middle), kind))
+    flats, inside = _flat_intervals(f, grid, slopes)
     for i in range(GRID - 1):
         a, b, sa, sb = grid[i], grid[i + 1], slopes[i], slopes[i + 1]
         if not (np.isfinite(sa) and np.isfinite(sb)):
             continue
-        if sa == 0:
-            if (slopes[i - 1] if i else math.nan) != 0 and sb != 0:
-                add_kink = _is_kink(f, a)
-                add(float(a), add_kink is not None, add_kink)
+        if sa == 0 and not inside[i]:
+            add(float(a))
         elif sa * sb < 0:
-            x = _bisect(f, float(a), float(b), float(sa))
-            kind = _is_kink(f, x)
-            if kind == "pole":
-                continue
-            add(x, kind is not None, kind)
+            add(_bisect(f, float(a), float(b), float(sa)))
     size = np.abs(slopes)
     for i in range(1, GRID - 1):  # roots where f' touches zero without changing sign
-        if np.isfinite(size[i - 1 : i + 2]).all() and size[i] <= size[i - 1] and size[i] <= size[i + 1] and 0 < size[i]:
+        if np.isfinite(size[i - 1 : i + 2]).all() and 0 < size[i] <= min(size[i - 1], size[i + 1]):
             x = newton(f, grid[i : i + 1], np.array([grid[i - 1]]), np.array([grid[i + 1]]))
             if x is not None and grid[i - 1] <= x[0] <= grid[i + 1]:
                 add(float(x[0]))
     return sorted(found, key=lambda c: float(c.place[0])), flats
+
+
+def _flat_intervals(f: Function, grid: np.ndarray, slopes: np.ndarray) -> tuple[list[FlatSet], np.ndarray]:
+    """Stretches of at least three grid points on which f' is zero, and for each grid point whether it lies in one."""
+    flats, inside = [], np.zeros(len(grid), bool)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], (slopes == 0).astype(int), [0]])))
+    name = f.symbols[0]
+    for start, stop in zip(edges[::2], edges[1::2]):
+        if stop - start < 3:
+            continue
+        inside[start:stop] = True
+        left, right = start == 0, stop == len(grid)
+        a = float(grid[start]) if left else _edge(f, float(grid[start]), float(grid[start - 1]))
+        b = float(grid[stop - 1]) if right else _edge(f, float(grid[stop - 1]), float(grid[stop]))
+        before, after = (0.0 if left else slopes[start - 1]), (0.0 if right else slopes[stop])
+        kind = "flat" if before == after == 0 else "minimum" if before <= 0 <= after else "maximum" if before >= 0 >= after else "flat"
+        window = f" (seen as far as {name} = {grid[0]:g})" if left else ""
+        window += f" (seen as far as {name} = {grid[-1]:g})" if right else ""
+        text = f"{name} ≤ {b:.6g}" if left and not right else f"{name} ≥ {a:.6g}" if right and not left else f"{a:.6g} ≤ {name} ≤ {b:.6g}"
+        middle = np.array([(a + b) / 2])
+        flats.append(FlatSet([text + window], [], [], 1, False, middle, f.value(middle), kind))
+    return flats, inside
+
+
+def _edge(f: Function, flat: float, steep: float) -> float:
+    """Where a flat stretch ends, between a point in it and one beyond."""
+    for _ in range(60):
+        m = (flat + steep) / 2
+        if f.gradient(np.array([m]))[0] == 0:
+            flat = m
+        else:
+            steep = m
+    return round(flat, 9) + 0.0
 
 
 def _bisect(f: Function, a: float, b: float, slope_a: float) -> float:
@@ -243,69 +319,103 @@ def _bisect(f: Function, a: float, b: float, slope_a: float) -> float:
             b = m
 
 
-def _is_kink(f: Function, x: float) -> str | None:
-    """What a change of sign is where f' does not go through zero: a kink ("minimum", "maximum"), a "pole", or None for a root."""
+def _jump(f: Function, x: float) -> str | None:
+    """None where f' goes through zero at x; where it jumps, "minimum", "maximum" or "" (no extremum); "pole" where f does."""
     h = 1e-7 * (1 + abs(x))
-    left, right = f.gradient(np.array([x - h]))[0], f.gradient(np.array([x + h]))[0]
-    nearer_left = f.gradient(np.array([x - h / 100]))[0]
+    left, right, nearer = (f.gradient(np.array([x + d]))[0] for d in (-h, h, -h / 100))
     if not (np.isfinite(left) and np.isfinite(right)):
         return "pole"
-    jump = abs(right - left)
-    if abs(nearer_left) < 0.5 * abs(left) or jump < 1e-5:
+    if abs(nearer) < 0.5 * abs(left) or abs(right - left) < 1e-5 * max(abs(left), abs(right), 1e-300):
         return None
     values = [f.value(np.array([v])) for v in (x - h, x, x + h)]
-    if not np.isfinite(values).all() or abs(values[2] - values[0]) > 1e3 * h * max(abs(left), abs(right)) or max(abs(left), abs(right)) > 1e6:
+    steepest = max(abs(left), abs(right))
+    if not np.isfinite(values).all() or abs(values[2] - values[0]) > 1e3 * h * steepest or steepest > 1e6:
         return "pole"
-    return "minimum" if left < 0 < right else "maximum" if left > 0 > right else None
+    return "minimum" if left < 0 < right else "maximum" if left > 0 > right else ""
 
 
-def flat_sets(f: Function, found: list[CriticalPoint], symbols: Sequence[str]) -> list[FlatSet]:
-    """Lines and planes of critical points, from degenerate ones: the null space of the Hessian along which ∇f stays zero."""
+# ------------------------------------------------------------------------------------------------ lines and planes
+def flat_sets(
+    f: Function, found: list[CriticalPoint], low: np.ndarray, high: np.ndarray
+) -> tuple[list[FlatSet], list[CriticalPoint], list[str]]:
+    """Lines and planes of critical points, the points that are on none, and notes on plateaus.
+
+    From a degenerate point the gradient is followed along the null space of the Hessian to the edge of the box: it is a line or
+    plane where it stays zero all the way, a plateau (the function flat to rounding) where it does so only near by.
+    """
     sets: list[FlatSet] = []
+    kept: list[CriticalPoint] = []
+    plateau = 0
+    span = float(np.linalg.norm(high - low))
     for c in found:
-        if not c.degenerate or f.size < 2:
+        if not c.degenerate:
+            kept.append(c)
             continue
         _, h = f.gradient_and_hessian(c.place)
         w, v = np.linalg.eigh(h)
-        null = v[:, np.abs(w) <= 1e-7 * max(np.abs(w).max(), 1e-3)]
-        if null.shape[1] in (0, f.size):
-            continue
-        reach = [np.linalg.norm(f.gradient(c.place + t * d)) for d in null.T for t in (-2.0, -0.5, 0.5, 2.0)]
-        if max(reach) > 1e-7 * (1 + np.abs(h).max()):
-            continue
-        normals = v[:, np.abs(w) > 1e-7 * max(np.abs(w).max(), 1e-3)].T
-        rows = [[*_tidy(n), 0.0] for n in normals]
-        for row in rows:
-            row[-1] = float(np.dot(row[:-1], c.place))
-        if any(np.allclose(rows, s.coefficients, atol=1e-5) for s in sets if len(s.coefficients) == len(rows)):
-            continue
-        sets.append(FlatSet([_equation(r, symbols) for r in rows], [], rows, null.shape[1], True, c.place, c.value, c.kind))
-    return sets
+        flat = np.abs(w) <= 1e-7 * np.abs(w).max()
+        null, normals = v[:, flat], v[:, ~flat].T
+        ways = [*null.T, *((null @ np.ones(null.shape[1]))[None] if null.shape[1] > 1 else [])]
+        slopes = {t: max(float(np.linalg.norm(f.gradient(c.place + t * d))) for d in ways) for t in (-span / 2, -2.0, -0.5, 0.5, 2.0, span / 2)}
+        zero = 1e-9 * (1 + float(np.abs(w).max())) * (1 + span)
+        if all(s <= zero for s in slopes.values()):
+            rows = _tidied(normals, c.place)
+            if not any(len(rows) == len(s.coefficients) and np.allclose(rows, s.coefficients, atol=1e-5) for s in sets):
+                sets.append(FlatSet([_equation(r, f.symbols) for r in rows], [], rows, null.shape[1], True, c.place, c.value, c.kind))
+        elif min(slopes[-0.5], slopes[0.5]) <= zero:
+            plateau += 1
+        else:
+            kept.append(c)
+    notes = [f"{plateau} of the starts ended on a plateau, where the function is flat to rounding: not listed"] if plateau else []
+    if sum(c.degenerate for c in kept) > 12:
+        notes.append("the degenerate critical points are so many that they seem to lie on a curve; the first 12 are listed")
+        few = [c for c in kept if c.degenerate][:12]
+        kept = [c for c in kept if not c.degenerate] + few
+    return sets, kept, notes
 
 
-def _tidy(n: np.ndarray) -> list[float]:
-    """A normal vector with a first entry of 1."""
-    lead = n[np.argmax(np.abs(n) > 1e-9)]
-    return [float(round(v, 12)) for v in n / lead]
+def _tidied(normals: np.ndarray, place: np.ndarray) -> list[list[float]]:
+    """The equations normal · x = normal · place in reduced form: each leading 1 alone in its column, what is zero to rounding 0."""
+    rows = np.column_stack([normals, normals @ place])
+    pivot = 0
+    for column in range(normals.shape[1]):
+        if pivot == len(rows):
+            break
+        best = pivot + int(np.argmax(np.abs(rows[pivot:, column])))
+        if abs(rows[best, column]) < 1e-7:
+            continue
+        rows[[pivot, best]] = rows[[best, pivot]]
+        rows[pivot] /= rows[pivot, column]
+        for other in range(len(rows)):
+            if other != pivot:
+                rows[other] -= rows[other, column] * rows[pivot]
+        pivot += 1
+    return [[float(round(v, 7)) + 0.0 for v in row] for row in rows]
 
 
 def _equation(row: list[float], symbols: Sequence[str]) -> str:
-    terms = [f"{a:.6g}*{s}" if a != 1 else s for a, s in zip(row, symbols) if abs(a) > 1e-9]
-    return " + ".join(terms).replace("+ -", "- ") + f" = {row[-1]:.6g}"
+    terms = [s if a == 1 else f"{a:.6g}*{s}" for a, s in zip(row, symbols) if a]
+    return " + ".join(terms).replace("+ -", "- ").replace("- 1*", "- ") + f" = {row[-1]:.6g}"
 
 
-def negative_curvature(f: Function, points: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray, n: int = 120) -> dict[str, Any]:
-    """Signs of curvature at a sample of points: a witness proves that a function is not convex, many do not prove that it is."""
-    seen: dict[str, Any] = {"down": None, "up": None, "count": 0}
+def sample(f: Function, points: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray, n: int = 120) -> dict[str, Any]:
+    """Curvatures and values at points spread over a box.
+
+    "down" and "up" are points with negative and positive curvature (or None): such a witness proves that a function is not convex
+    (not concave), while many points without one do not prove that it is. "count" points were looked at; "lowest", "highest" values.
+    """
+    seen: dict[str, Any] = {"down": None, "up": None, "count": 0, "lowest": None, "highest": None}
     for x in np.concatenate([np.array(points), _spread(n, low, high)]):
-        _, h = f.gradient_and_hessian(x)
-        if not np.isfinite(h).all():
+        value, (_, h) = f.value(x), f.gradient_and_hessian(x)
+        if not (np.isfinite(h).all() and math.isfinite(value)):
             continue
         w = np.linalg.eigvalsh(h)
         seen["count"] += 1
-        slack = 1e-9 * (1 + np.abs(w).max())
+        slack = 1e-9 * float(np.abs(w).max())
         if w[0] < -slack and seen["down"] is None:
             seen["down"] = x
         if w[-1] > slack and seen["up"] is None:
             seen["up"] = x
+        seen["lowest"] = value if seen["lowest"] is None else min(seen["lowest"], value)
+        seen["highest"] = value if seen["highest"] is None else max(seen["highest"], value)
     return seen

@@ -109,21 +109,18 @@ class Function:
             out[i] = (4 * half - one) / 3
         return out
 
-    def record(self, x: np.ndarray) -> tuple[Program, list[bool]]:
-        """The program of f and of its gradient (outputs: f, then each argument's gradient), and the branches it took."""
+    def record(self, x: np.ndarray) -> tuple[Program, Tape]:
+        """The program of f, of its gradient by each argument (where it has one), and of the conditions that it decided by."""
         tape = Tape()
-        args, start = [], 0
-        values = self.tensors(x)
-        for t in values:
+        args = self.tensors(x)
+        for t in args:
             t._data = tape.input(t._data)
-            start += 1
-        args = values
         y = self._output(args)
         outputs: list[Any] = [y._data]
         if y._needs:
-            for g in grad(y, args, grad_outputs=Tensor._wrap(np.float64(1)), allow_unused=True):
-                outputs.append(np.float64(0) if g is None else g._data)
-        return tape.program(outputs), [b.taken for b in tape.branches]
+            grads = grad(y, args, grad_outputs=Tensor._wrap(np.float64(1)), allow_unused=True)
+            outputs += [np.float64(0) if g is None else g._data for g in grads]
+        return tape.program([*outputs, *(b.condition for b in tape.branches)]), tape
 
 
 def as_function(f: Callable[..., Any], point: Any) -> tuple[Function, np.ndarray]:
