@@ -12,7 +12,7 @@ ROOT = pathlib.Path(gg.__file__).parent
 # A room may import from those on the lines above its own, and from its own line.
 ORDER = [
     ["version"], ["dtypes"], ["errors"], ["recording", "printing", "placement", "cuda"], ["graph"], ["tensor"],
-    ["queries", "ops.arrays", "ops.op"], ["ops.runtime"], ["ops.build"], ["ops.declare"], ["ops.elementwise"], ["ops.reductions"], ["ops.shapes"],
+    ["queries", "ops.arrays", "ops.op", "ops.docs"], ["ops.runtime"], ["ops.build"], ["ops.declare"], ["ops.elementwise"], ["ops.reductions"], ["ops.shapes"],
     ["ops.joins", "ops.products", "ops.indexing"], ["ops.creation"], ["ops.random"], ["ops.numpy_protocol"], ["ops.methods"], ["autograd"],
     ["descent"], ["study"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip
@@ -78,6 +78,18 @@ def test_public_names():
         argmin cumsum logsumexp norm dot mv mm bmm matmul outer einsum reshape flatten squeeze unsqueeze transpose permute broadcast_to cat stack split
         chunk clone isclose allclose equal isnan meshgrid from_dlpack"""
     assert [n for n in kept.split() if not hasattr(gg, n)] == []
+
+
+def test_the_examples_in_generated_docstrings():
+    import doctest
+
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner()
+    ran = 0
+    for name, function in vars(gg).items():
+        if hasattr(function, "op") and function.__doc__ and ">>>" in function.__doc__:
+            runner.run(parser.get_doctest(function.__doc__, {}, name, None, 0))
+            ran += 1
+    assert ran > 35 and runner.failures == 0
 
 
 def test_every_public_function_says_what_it_is():

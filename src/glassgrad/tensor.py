@@ -14,6 +14,7 @@ from .dtypes import FROM_NUMPY, defaults, dtype
 from .graph.engine import ones_like, run, without_graph
 from .graph.memory import alias, materialize, memory_of, share
 from .graph.node import Node, RemovableHandle, public_edge, register
+from .graph.ownership import is_ours, references
 from .placement import CPU, Size, device, strided
 from .printing import format_scalar, tensor_str
 
@@ -315,7 +316,7 @@ class Tensor:
         if graph:
             self._grad = grad if old is None else old + grad
         elif old is None:
-            if type(grad) is ndarray and not _ours(grad, sys.getrefcount(grad)):
+            if type(grad) is ndarray and not is_ours(grad, sys.getrefcount(grad)):
                 grad = np.array(grad)
             self._grad = Tensor._wrap(grad)
         elif old._needs:
@@ -562,15 +563,10 @@ class Tensor:
         return [name for name in object.__dir__(self) if name not in ("__array_ufunc__",)]
 
 
-HELD_HERE = 4  # references to a gradient that only this backward holds: the engine's, the argument's, its alias, the call's
-
-
-def _ours(grad: ndarray, references: int) -> bool:
-    """Whether nobody else holds a gradient, nor the memory that it is a full view of: then a leaf may keep it uncopied."""
-    if references > HELD_HERE or not grad.flags.writeable:
-        return False
-    base = grad.base
-    return base is None or (type(base) is ndarray and sys.getrefcount(base) <= 3 and base.size == grad.size and grad.flags.c_contiguous)
+def _fresh_leaf() -> Tensor:
+    leaf = Tensor._wrap(np.zeros(1))
+    leaf._needs = True
+    return leaf
 
 
 def _rebuild(cls: type, data: Any, needs: bool) -> Tensor:
@@ -580,3 +576,4 @@ def _rebuild(cls: type, data: Any, needs: bool) -> Tensor:
 
 
 Node.wrap = staticmethod(Tensor._wrap)
+references.calibrate(_fresh_leaf())

@@ -102,13 +102,8 @@ class no_grad(Switch):
     """
 
     def __new__(cls, function: Any = None) -> Any:
-        self = super().__new__(cls)
-        if function is None:
-            return self
-        return self(function)
-
-    def __init__(self, function: Any = None) -> None:
-        pass
+        self = object.__new__(cls)
+        return self if function is None else self(function)
 
     def __enter__(self) -> None:
         self.before = mode.grad

@@ -26,11 +26,44 @@ def array_function(function: F) -> F:
         if kind in PLAIN:
             return function(array, *args, **kwargs)
         override = getattr(kind, "__array_function__", None)
-        if override is None or kind is np.ndarray:
+        if override is None:
             return function(array, *args, **kwargs)
         return override(array, dispatch, (kind,), (array, *args), kwargs)
 
     return dispatch  # type: ignore[return-value]
+
+
+LARGE = 1 << 16  # elements: from here on the pieces of a computation are kept within the processor's cache
+BLOCK = 1 << 15
+
+
+def empty(like: np.ndarray) -> np.ndarray:
+    """An uninitialised array of the shape and type of another; a large one starts at a cache line, where vector stores are fastest."""
+    if like.size <= LARGE:
+        return np.empty_like(like)
+    raw = np.empty(like.size * like.itemsize + 64, np.uint8)
+    start = -raw.__array_interface__["data"][0] % 64
+    return raw[start : start + like.size * like.itemsize].view(like.dtype).reshape(like.shape)
+
+
+def in_blocks(rule: Callable[..., Any], grad: np.ndarray, values: tuple[Any, ...]) -> Any:
+    """grad · rule(values), piece by piece, so that what the rule computes on the way stays in the cache."""
+    size = grad.size
+    for v in values:
+        if type(v) is np.ndarray and (v.shape != grad.shape or not v.flags.c_contiguous):
+            return grad * rule(*values)
+    if not grad.flags.c_contiguous:
+        return grad * rule(*values)
+    out = empty(grad)
+    flat_out, flat_grad = out.reshape(-1), grad.reshape(-1)
+    flat = [v.reshape(-1) if type(v) is np.ndarray else v for v in values]
+    for start in range(0, size, BLOCK):
+        piece = slice(start, start + BLOCK)
+        local = rule(*[v[piece] if type(v) is np.ndarray else v for v in flat])
+        if type(local) is not np.ndarray or local.base is not None:  # a number, or what was given: nothing to keep in the cache
+            return np.multiply(grad, rule(*values), out=out)
+        np.multiply(flat_grad[piece], local, out=flat_out[piece])
+    return out
 
 
 @array_function
@@ -52,6 +85,8 @@ def rounded_once(function: np.ufunc, double: Callable[[float], float]) -> Callab
                 return np.float32(double(float(self)))
             except (OverflowError, ValueError):
                 pass
+        elif type(self) is np.ndarray and self.size > LARGE and self.dtype.kind == "f" and self.flags.c_contiguous:
+            return function(self, empty(self))
         return function(self)
 
     return compute
@@ -63,12 +98,27 @@ exp = rounded_once(np.exp, math.exp)
 @array_function
 def sigmoid(x: Any) -> Any:
     """1 / (1 + e^-x), with one temporary."""
+    if type(x) is np.float32:
+        try:
+            return 1 / (1 + np.float32(math.exp(-x)))
+        except OverflowError:
+            return np.float32(0)
     if type(x) is not np.ndarray or x.dtype.kind != "f" or x.ndim == 0:
         return 1 / (1 + exp(-x))
-    t = np.negative(x)
-    np.exp(t, t)
-    t += 1
-    return np.reciprocal(t, t)
+    if x.size <= LARGE or not x.flags.c_contiguous:
+        return _sigmoid_into(x, np.empty_like(x))
+    out = empty(x)
+    flat, into = x.reshape(-1), out.reshape(-1)
+    for start in range(0, x.size, BLOCK):
+        _sigmoid_into(flat[start : start + BLOCK], into[start : start + BLOCK])
+    return out
+
+
+def _sigmoid_into(x: np.ndarray, out: np.ndarray) -> np.ndarray:
+    np.negative(x, out)
+    np.exp(out, out)
+    out += 1
+    return np.reciprocal(out, out)
 
 
 @array_function
@@ -111,9 +161,18 @@ def log_softmax(x: Any, dim: int) -> Any:
     """x - log Σ e^x along a dim."""
     if x.size == 0:
         return np.array(x)
-    t = x - x.max(axis=dim, keepdims=True)
-    t -= np.log(np.exp(t).sum(axis=dim, keepdims=True))
-    return t
+    if x.size > LARGE and x.ndim == 2 and dim in (1, -1) and x.flags.c_contiguous and x.shape[0] > 1:
+        out, rows = empty(x), max(1, BLOCK // x.shape[1])
+        for start in range(0, x.shape[0], rows):
+            _log_softmax_into(x[start : start + rows], out[start : start + rows], 1)
+        return out
+    return _log_softmax_into(x, np.empty_like(x), dim)
+
+
+def _log_softmax_into(x: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
+    np.subtract(x, x.max(axis=dim, keepdims=True), out)
+    out -= np.log(np.exp(out).sum(axis=dim, keepdims=True))
+    return out
 
 
 @array_function

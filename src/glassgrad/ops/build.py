@@ -6,6 +6,7 @@ import inspect
 import linecache
 import textwrap
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from ..graph.memory import alias, materialize
 from ..graph.modes import mode
 from ..graph.node import Node, count
 from ..tensor import Tensor
+from .arrays import LARGE, in_blocks
+from .docs import docstring
 from .op import Op
 from .runtime import conj, fit, general, into, refuse, saved, saved_result, saved_tensor, sum_to
 
@@ -36,35 +39,57 @@ def build(op: Op) -> None:
         slots.append("result_memory")
     if op.broadcast:
         slots.append("shapes")
-    space = {"rule_" + t: r for t, r in op.rules.items()}
+    space: dict[str, Any] = {"rule_" + t: r for t, r in op.rules.items()}
     space |= dict(
         __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, NUMBERS=NUMBERS, REALS=NUMBERS - {complex}, INTEGERS=INTEGERS, mode=mode,
         new=new, wrap=Tensor._wrap, count=count, ndarray=ndarray, f32=f32, f64=f64, F32=F32, F64=F64, general=general, refuse=refuse,
         into=into, sum_to=sum_to, fit=fit, conj=conj, saved=saved, saved_tensor=saved_tensor, saved_result=saved_result,
-        materialize=materialize, alias=alias, zeros_like=np.zeros_like,
+        materialize=materialize, alias=alias, zeros_like=np.zeros_like, in_blocks=in_blocks, LARGE=LARGE,
     )  # fmt: skip
-    source = "\n".join(
-        [_backward(op, False, False), _backward(op, True, False)]
-        + ([_backward(op, False, True), _backward(op, True, True)] if op.kind == "elementwise" else [])
-        + [_function(op, op_saves, shapes, statics)]
-    )
-    file = f"<glassgrad {op.name}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
-    exec(compile(source, file, "exec"), space)
-    body: dict[str, Any] = {"__slots__": tuple(slots), "saves": op_saves, "op": op, "backward": space["backward"],
-                            "backward_graph": space["backward_graph"]}  # fmt: skip
+    body: dict[str, Any] = {"__slots__": tuple(slots), "saves": op_saves, "op": op}
     for name in op_saves + shapes + statics:
         body[f"_saved_{_public_saved(name)}"] = property(_reader(name, op_saves))
     op.node = type(op.node_name, (Node,), body)
     if op.kind == "elementwise":
-        op.general_node = type(op.node_name, (op.node,), {
-            "__slots__": ("dtypes",), "backward": space["general_backward"], "backward_graph": space["general_backward_graph"]})  # fmt: skip
-    space["node"] = op.node
-    call = op.call = space["call"]
-    call.__name__ = call.__qualname__ = op.name
+        op.general_node = type(op.node_name, (op.node,), {"__slots__": ("dtypes",)})
+    space |= {"node": op.node, "compile_op": lambda: _compile(op, space, lambda: _function(op, op_saves, shapes, statics))}
+    call = op.call = space["call"] = FunctionType(_first_call.__code__, space, op.name)
+    call.__qualname__ = op.name
     call.__module__ = "glassgrad"
-    call.__doc__ = op.doc
-    call.op = op
+    call.__doc__ = op.doc or docstring(op.name, op.floats, len(op.tensors) > 1)
+    call.__signature__ = _python_signature(op)  # type: ignore[attr-defined]
+    call.op = op  # type: ignore[attr-defined]
+
+
+def _first_call(*args: Any, **kwargs: Any) -> Any:
+    """What an op is until it is called: writing and compiling it then keeps the import light."""
+    compile_op()  # type: ignore[name-defined] # noqa: F821
+    return call(*args, **kwargs)  # type: ignore[name-defined] # noqa: F821
+
+
+def _compile(op: Op, space: dict[str, Any], function: Callable[[], str]) -> None:
+    """Compiles an op's source; the function that everybody holds gets the new code."""
+    call = op.call
+    source = "\n".join(
+        [_backward(op, False, False), _backward(op, True, False)]
+        + ([_backward(op, False, True), _backward(op, True, True)] if op.kind == "elementwise" else [])
+        + [function()]
+    )
+    file = f"<glassgrad {op.name}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    exec(compile(source, file, "exec"), space)
+    real, space["call"] = space["call"], call
+    op.node.backward, op.node.backward_graph = space["backward"], space["backward_graph"]
+    if op.general_node is not None:
+        op.general_node.backward, op.general_node.backward_graph = space["general_backward"], space["general_backward_graph"]
+    call.__code__, call.__defaults__, call.__kwdefaults__ = real.__code__, real.__defaults__, real.__kwdefaults__
+
+
+def _python_signature(op: Op) -> inspect.Signature:
+    """The op's signature as a caller sees it."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    given = [inspect.Parameter(_public(p.name), kind, default=p.default) for p in op.params]
+    return inspect.Signature([*given, inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None)])
 
 
 def _public_saved(name: str) -> str:
@@ -105,8 +130,11 @@ def _backward(op: Op, graph: bool, wide: bool) -> str:
                 inner.append(f"g_{t} = " + {1: "grad", -1: "-grad", 0: "zeros_like(grad)"}.get(rule, f"grad * {rule!r}"))
             elif wide:
                 inner.append(f"g_{t} = grad * conj({call})")
-            else:
+            elif graph:
                 inner.append(f"g_{t} = grad * {call}")
+            else:
+                inner += [f"if type(grad) is ndarray and grad.size > LARGE: g_{t} = in_blocks(rule_{t}, grad, ({', '.join(wants)},))",
+                          f"else: g_{t} = grad * {call}"]  # fmt: skip
         else:
             inner.append(f"g_{t} = {call}")
         if wide:
@@ -231,8 +259,8 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
                 "        elif k is f32 or k is f64:",
                 f"            if type(a_{b}) is not k:",
                 f"                if type(a_{b}) not in INTEGERS: {generally}",
-                f"                {b} = wrap(k(a_{b}))",
-                f"                a_{b} = {b}._data",
+                f"                a_{b} = k(a_{b})",
+                *([f"                {b} = wrap(a_{b})"] if b in saves else []),
                 "            shapes = None",
                 f"        else: {generally}",
                 f"        r = forward(a_self, a_{b}{tail})",

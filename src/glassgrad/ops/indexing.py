@@ -271,6 +271,7 @@ def zero_(input: Tensor) -> Tensor:
 
 
 def _index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
+    """A copy of input with `values` put (or added, with `accumulate`) where the index tensors point."""
     rest = tuple(_element(i) if i is not None else slice(None) for i in indices)
     rest = tuple(np.array(i) if isinstance(i, INTEGERS) else i for i in rest)
     values = values if isinstance(values, Tensor) else Tensor._wrap(np.asarray(values, input._data.dtype)[()])

@@ -29,6 +29,8 @@ def _same(a: Any, b: Any, said: str) -> None:
 
 
 def _dot_value(self: Any, tensor: Any) -> Any:
+    if self.dtype is tensor.dtype and self.ndim == 1 and tensor.ndim == 1 and len(self) == len(tensor):
+        return self.dot(tensor)
     if self.dtype is not tensor.dtype:
         _same(self, tensor, "dot : expected both vectors to have same dtype, but found {} and {}")
     if self.ndim != 1 or tensor.ndim != 1:
@@ -80,10 +82,10 @@ def _bmm_value(self: Any, mat2: Any) -> Any:
     return np.matmul(self, mat2)
 
 
-dot = vjp("dot", _dot_value, self=lambda grad, tensor: grad * conj(tensor), tensor=lambda grad, self: grad * conj(self))
-mm = vjp("mm", _mm_value, self=lambda grad, mat2: np.matmul(grad, conj(mat2).T), mat2=lambda grad, self: np.matmul(conj(self).T, grad))
-mv = vjp("mv", _mv_value, self=lambda grad, vec: grad[:, None] * conj(vec)[None, :], vec=lambda grad, self: np.matmul(conj(self).T, grad))
-bmm = vjp("bmm", _bmm_value, self=lambda grad, mat2: np.matmul(grad, np.swapaxes(conj(mat2), 1, 2)),
+dot = vjp("dot", _dot_value, doc="Σ input_i · tensor_i of two vectors of one length and dtype.", self=lambda grad, tensor: grad * conj(tensor), tensor=lambda grad, self: grad * conj(self))
+mm = vjp("mm", _mm_value, doc="The product of two matrices, (n × k) and (k × m), of one dtype.", self=lambda grad, mat2: np.matmul(grad, conj(mat2).T), mat2=lambda grad, self: np.matmul(conj(self).T, grad))
+mv = vjp("mv", _mv_value, doc="The product of a matrix (n × k) and a vector (k).", self=lambda grad, vec: grad[:, None] * conj(vec)[None, :], vec=lambda grad, self: np.matmul(conj(self).T, grad))
+bmm = vjp("bmm", _bmm_value, doc="The products of two batches of matrices, (b × n × k) and (b × k × m).", self=lambda grad, mat2: np.matmul(grad, np.swapaxes(conj(mat2), 1, 2)),
           mat2=lambda grad, self: np.matmul(np.swapaxes(conj(self), 1, 2), grad))  # fmt: skip
 inner_product = dot
 

@@ -33,15 +33,24 @@ class Generator:
     def manual_seed(self, seed: int) -> Generator:
         """Starts the stream again from `seed`."""
         self._seed = int(seed) & 0xFFFFFFFFFFFFFFFF
-        self._bits = np.random.MT19937()
-        state = np.empty(624, np.uint32)
+        self._words: Any = None
+        key = []
         x = self._seed & 0xFFFFFFFF
         for i in range(624):  # Matsumoto and Nishimura's initialisation (2002): Knuth's multiplier
-            state[i] = x
+            key.append(x)
             x = (1812433253 * (x ^ (x >> 30)) + i + 1) & 0xFFFFFFFF
-        self._bits.state = {"bit_generator": "MT19937", "state": {"key": state, "pos": 624}}
+        self._state: Any = {"bit_generator": "MT19937", "state": {"key": np.array(key, np.uint32), "pos": 624}}
         self._left = []
         return self
+
+    @property
+    def _bits(self) -> Any:
+        """NumPy's generator of words, imported when the first number is drawn: it takes a third of the import's time."""
+        if self._words is None:
+            self._words = np.random.MT19937()
+        if self._state is not None:
+            self._words.state, self._state = self._state, None
+        return self._words
 
     def initial_seed(self) -> int:
         """The seed that the stream was started from."""
@@ -58,7 +67,7 @@ class Generator:
 
     def set_state(self, state: Any) -> Generator:
         """Puts the stream where `get_state` found it."""
-        self._bits.state, left, self._seed = state
+        self._state, left, self._seed = state
         self._left = list(left)
         return self
 
