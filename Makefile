@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 EXPR ?= 3*x**2 - 2*x + 5
 AT ?= x=3
 
@@ -29,8 +30,8 @@ bench: $(VENV)/bench
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/run.py
 
 lock: $(VENV)/dev
-	$(BIN)/pip install -q uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --no-header --no-annotate -o requirements.lock
+	$(PIP) uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --no-header -o requirements.lock
 
 # Each stamp is an installation that contains the ones before it.
 $(VENV)/bin/python:
@@ -38,19 +39,21 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/see: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[see]"
+	$(PIP) -e ".[see]"
+	$(BIN)/python -m compileall -q src
 	touch $@
 
 $(VENV)/dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[dev]"
+	$(PIP) -e ".[dev]"
+	$(BIN)/python -m compileall -q src
 	touch $@ $(VENV)/see
 
 $(VENV)/torch: $(VENV)/dev
-	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
+	$(PIP) torch==2.13.0
 	touch $@
 
 $(VENV)/bench: $(VENV)/torch
-	$(BIN)/python -m pip install -q --disable-pip-version-check mygrad autograd
+	$(PIP) mygrad autograd
 	touch $@
 
 clean:

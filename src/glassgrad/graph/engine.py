@@ -52,6 +52,7 @@ def run(
     for edge, g in roots:
         before = grads.get(edge)
         grads[edge] = g if before is None else before + g
+    g = before = None
     order = reachable(grads)
     if targets is not None:
         order = leading_to(order, targets)
@@ -59,26 +60,23 @@ def run(
     if not keep:
         frame: Any = sys._getframe(2)
         freed = Freed((frame.f_code, frame.f_lasti))
+    if not graph and targets is None:
+        descend(order, grads, freed)
+        for leaf in list(grads):
+            leaf._accumulate(grads.pop(leaf))
+        return grads
     found: dict[Any, Any] = {}
-    take, look = grads.pop, grads.get
-    g = gi = outs = p = None
-    if graph:
-        before_mode, mode.grad = mode.grad, True
+    before_mode, mode.grad = mode.grad, graph
     try:
         for n in order:
-            g = take(n, None)
+            g = grads.pop(n, None)
             if g is None:
                 continue
             if n.hooks is not None:
-                if n.hooks.some:
-                    g = before_node(n, g, graph)
-                if n.__class__ is Output:
-                    slots = look(n.node)
-                    if slots is None:
-                        slots = grads[n.node] = [None] * n.node.outputs
-                    slots[n.nr] = g if slots[n.nr] is None else slots[n.nr] + g
+                g = at_hooked(n, g, grads, graph)
+                if g is None:
                     if targets is not None and n in targets:
-                        found[n] = g
+                        found[n] = grads[n.node][n.nr]
                     continue
             if targets is not None and n in targets:
                 found[n] = g
@@ -87,19 +85,56 @@ def run(
                 outs = after_node(n, outs, g, graph)
             for e, gi in zip(n.edges, outs):
                 if e is not None and gi is not None:
-                    p = look(e)
+                    p = grads.get(e)
                     grads[e] = gi if p is None else p + gi
-        g = gi = outs = p = None  # nobody but the leaf shall hold its gradient
+        g = gi = outs = p = None
         for leaf in list(grads):
-            g = take(leaf)
             if targets is None or (accumulate and leaf in targets):
-                leaf._accumulate(g, graph)
+                leaf._accumulate(grads.pop(leaf), graph)
             elif leaf in targets:
+                g = grads.pop(leaf)
                 found[leaf] = leaf._hooked(g, graph) if "_leaf_hooks" in leaf.__dict__ else g
     finally:
-        if graph:
-            mode.grad = before_mode
+        mode.grad = before_mode
     return found
+
+
+def descend(order: list[Any], grads: dict[Any, Any], freed: Any) -> None:
+    """The walk of a plain backward, on arrays: what is left in `grads` belongs to the leaves.
+
+    The loop of `run` once more with nothing in it that a plain backward does not need: it is the hot path.
+    """
+    take, look = grads.pop, grads.get
+    for n in order:
+        g = take(n, None)
+        if g is None:
+            continue
+        if n.hooks is not None:
+            g = at_hooked(n, g, grads, False)
+            if g is None:
+                continue
+            outs = n.backward(g, freed)
+            if n.hooks.post:
+                outs = after_node(n, outs, g, False)
+        else:
+            outs = n.backward(g, freed)
+        for e, gi in zip(n.edges, outs):
+            if e is not None and gi is not None:
+                p = look(e)
+                grads[e] = gi if p is None else p + gi
+
+
+def at_hooked(node: Any, grad: Any, grads: dict[Any, Any], graph: bool) -> Any:
+    """The gradient at a node that has hooks, after those on its tensor and before it; None when it went on to a node of several outputs."""
+    if node.hooks.some:
+        grad = before_node(node, grad, graph)
+    if node.__class__ is Output:
+        slots = grads.get(node.node)
+        if slots is None:
+            slots = grads[node.node] = [None] * node.node.outputs
+        slots[node.nr] = grad if slots[node.nr] is None else slots[node.nr] + grad
+        return None
+    return grad
 
 
 def without_graph(function: Any, graph: bool, *args: Any) -> Any:
@@ -152,4 +187,7 @@ def after_node(node: Any, grads: Any, grad: Any, graph: bool) -> Any:
 
 def ones_like(data: Any) -> Any:
     """The gradient that a scalar starts with."""
+    kind = type(data)
+    if kind is np.float32 or kind is np.float64:
+        return kind(1)
     return data.dtype.type(1) if data.ndim == 0 else np.ones_like(data)

@@ -98,11 +98,6 @@ exp = rounded_once(np.exp, math.exp)
 @array_function
 def sigmoid(x: Any) -> Any:
     """1 / (1 + e^-x), with one temporary."""
-    if type(x) is np.float32:
-        try:
-            return 1 / (1 + np.float32(math.exp(-x)))
-        except OverflowError:
-            return np.float32(0)
     if type(x) is not np.ndarray or x.dtype.kind != "f" or x.ndim == 0:
         return 1 / (1 + exp(-x))
     if x.size <= LARGE or not x.flags.c_contiguous:

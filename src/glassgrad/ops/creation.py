@@ -51,6 +51,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         value = defaults.numpy.type(data)
         return made(value, requires_grad, device)
     wanted = None if dtype is None else as_dtype(dtype).numpy
+    if wanted is not None and (wanted.kind == "f" and kind in SIMPLE or wanted == np.int64 and kind is int and -(2**63) <= data < 2**63):
+        return made(wanted.type(data), requires_grad, device)
     if kind is list and data and set(map(type, data)) <= SIMPLE and (wanted is None or wanted.kind == "f"):
         return made(np.array(data, wanted or (defaults.numpy if float in map(type, data) else np.int64)), requires_grad, device)
     if isinstance(data, Tensor):

@@ -160,7 +160,13 @@ log = smooth("log", np.log, math.log, lambda self: 1 / self)
 log1p = smooth("log1p", np.log1p, math.log1p, lambda self: 1 / (1 + self), node="Log1PBackward0")
 log2 = smooth("log2", np.log2, math.log2, lambda self: 1 / (math.log(2) * self))
 log10 = smooth("log10", np.log10, math.log10, lambda self: 1 / (math.log(10) * self))
-sigmoid = elementwise("sigmoid", arrays.sigmoid, lambda result: result * (1 - result))
+def _sigmoid(self: Any) -> Any:
+    if type(self) is np.float32 and self > -80:
+        return 1 / (1 + np.float32(math.exp(-self)))
+    return arrays.sigmoid(self)
+
+
+sigmoid = elementwise("sigmoid", _sigmoid, lambda result: result * (1 - result))
 softplus = elementwise(
     "softplus", lambda self, beta=1.0, threshold=20.0: arrays.softplus(self, beta, threshold),
     lambda self, beta, threshold: np.where(self * beta > threshold, 1 + 0 * self, arrays.sigmoid(self * beta)), method=False,
