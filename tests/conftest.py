@@ -1,10 +1,12 @@
-"""Counts the comparisons with PyTorch, and stores them when they are being recorded."""
+"""Counts the comparisons with PyTorch, over all processes of the run, and stores them when they are being recorded."""
+
+import importlib.util
 
 import numpy as np
 import pytest
 
 import glassgrad
-import oracle
+from oracle import MODES, ORACLE
 
 
 @pytest.fixture(autouse=True)
@@ -13,14 +15,29 @@ def names_in_doctests(doctest_namespace):
     doctest_namespace["np"] = np
 
 
-def pytest_sessionfinish(session):
-    if oracle.MODE == "record":
-        oracle.records.save()
+def pytest_configure(config):
+    if ORACLE.mode not in MODES:
+        raise pytest.UsageError(f"GLASSGRAD_ORACLE={ORACLE.mode!r} is not known: it is live, record, or unset")
+    if ORACLE.mode and importlib.util.find_spec("torch") is None:
+        raise pytest.UsageError(f"GLASSGRAD_ORACLE={ORACLE.mode} needs PyTorch: pip install torch==2.13.0")
+    if ORACLE.mode == "record" and (hasattr(config, "workerinput") or config.getoption("numprocesses", None)):
+        raise pytest.UsageError("recording is done by one process: leave -n out")
+
+
+def pytest_sessionfinish(session, exitstatus):
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["oracle"] = dict(ORACLE.counts)
+    if ORACLE.mode == "record":
+        chosen = config.option.keyword or config.option.markexpr or config.option.lf or any("::" in argument for argument in config.args)
+        ORACLE.save(keep=bool(chosen) or exitstatus != pytest.ExitCode.OK)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    ORACLE.counts.update(getattr(node, "workeroutput", {}).get("oracle", {}))
 
 
 def pytest_terminal_summary(terminalreporter):
-    c = oracle.counts
-    if any(c.values()):
-        terminalreporter.write_line(
-            f"comparisons with PyTorch: {c['live']} live, {c['recorded']} with recorded values, {c['skipped']} skipped for want of a record"
-        )
+    if ORACLE.counts:
+        terminalreporter.write_line(ORACLE.summary())

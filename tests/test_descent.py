@@ -2,9 +2,10 @@
 
 import io
 
-import glassgrad as gg
 import numpy as np
 import pytest
+
+import glassgrad as gg
 from glassgrad.descent import descend
 
 

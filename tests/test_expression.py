@@ -2,11 +2,12 @@
 
 import math
 
-import glassgrad as gg
 import pytest
-from glassgrad.study import ExpressionError, parse, parse_point
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import glassgrad as gg
+from glassgrad.study import ExpressionError, parse, parse_point
 
 REFUSED = {
     '__import__("os")': "unknown function '__import__'", "x.real": "attributes", "[i for i in x]": "comprehensions", "lambda: 1": "lambda", "x[0]": "indices",

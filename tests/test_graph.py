@@ -4,8 +4,9 @@ import gc
 import subprocess
 import sys
 
-import glassgrad as gg
 import pytest
+
+import glassgrad as gg
 from oracle import agree
 
 
@@ -354,6 +355,35 @@ def modes(T):
         return (x * 2).requires_grad, T.is_inference_mode_enabled()
 
     return [*out, f(), *g(), T.is_grad_enabled()]
+
+
+def test_inference_tensors_stay_out_of_graphs():
+    def program(T):
+        x = T.ones(2, requires_grad=True)
+        with T.inference_mode():
+            a = T.ones(2)
+            b = a * 2
+            view, inside = x.view(2, 1), x * 2
+            b.add_(1)
+        told = [t.is_inference() for t in (a, b, view, inside, a.view(2, 1), a.clone(), a + 1, a.detach(), b[0])]
+        return told, x + b, view * x, a.clone().requires_grad_() * 3
+
+    def refused(what):
+        def program(T):
+            x = T.ones(2, requires_grad=True)
+            with T.inference_mode():
+                a = T.ones(2) * 2
+            return what(a, x)
+
+        return program
+
+    agree(program, raises=False)
+    for name, what in (
+        ("saved", lambda a, x: x * a), ("written", lambda a, x: a.add_(1)), ("assigned", lambda a, x: a.__setitem__(0, 3.0)), ("zeroed", lambda a, x: a.zero_()),
+        ("version", lambda a, x: a._version), ("flag", lambda a, x: a.requires_grad_()), ("view written", lambda a, x: a.view(2, 1).mul_(2)),
+    ):  # fmt: skip
+        agree(refused(what), name, raises=True)
+
 
 
 def custom_function(T):

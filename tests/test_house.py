@@ -5,8 +5,9 @@ import pathlib
 import subprocess
 import sys
 
-import glassgrad as gg
 import pytest
+
+import glassgrad as gg
 
 ROOT = pathlib.Path(gg.__file__).parent
 # A room may import from those on the lines above its own, and from its own line.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from oracle import agree
 
 
@@ -104,8 +105,9 @@ def test_prints_what_pytorch_prints(program):
 def test_matplotlib_takes_tensors():
     matplotlib = pytest.importorskip("matplotlib", reason="drawing needs the extra [see]")
     matplotlib.use("Agg")
-    import glassgrad as gg
     import matplotlib.pyplot as plt
+
+    import glassgrad as gg
 
     x = gg.tensor([1.0, 2.0])
     ax = plt.figure().add_subplot()

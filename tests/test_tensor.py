@@ -1,8 +1,9 @@
 """Making tensors, reading them, printing them, NumPy's protocols: as PyTorch does, or better where PyTorch refuses."""
 
-import glassgrad as gg
 import numpy as np
 import pytest
+
+import glassgrad as gg
 from oracle import agree
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from . import __version__
 
@@ -64,7 +65,7 @@ def _study(args: argparse.Namespace) -> int:
     return 0
 
 
-def show(found: object) -> None:
+def show(study: Any) -> None:
     """Prints a study: with colour and tables where rich is installed, plainly elsewhere."""
     try:
         from rich.console import Console
@@ -72,24 +73,23 @@ def show(found: object) -> None:
         from rich.table import Table
         from rich.text import Text
     except ImportError:
-        print(found)
+        print(study)
         return
     from .study.report import formulas, point_rows
 
     console = Console(width=None if sys.stdout.isatty() else 110)
-    study: object = found
     rows = formulas(study)
     grid = Table.grid(padding=(0, 2))
-    for name, text, _ in rows:
-        grid.add_row(Text(name, style="cyan"), Text(text))
+    for name, formula in rows:
+        grid.add_row(Text(name, style="cyan"), Text(formula.text))
     if rows:
         console.print(Panel(grid, title="formula and derivatives, from the executed code", title_align="left", border_style="dim"))
-    for point in study.points:  # type: ignore[attr-defined]
+    for point in study.points:
         table = Table.grid(padding=(0, 2))
         for name, value in point_rows(study, point):
             table.add_row(Text(name, style="cyan"), Text(value))
         console.print(Panel(table, title="at a point", title_align="left", border_style="dim"))
-    for sentence in study.findings:  # type: ignore[attr-defined]
+    for sentence in study.findings:
         console.print(Text("• " + sentence))
-    for note in study.notes:  # type: ignore[attr-defined]
+    for note in study.notes:
         console.print(Text("Note: " + note, style="dim"))

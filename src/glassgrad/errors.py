@@ -90,6 +90,28 @@ def modified_in_place(node: Any, name: str, data: Any, source: str | None, now: 
     )
 
 
+def inference_saved() -> RuntimeError:
+    return explain(
+        RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation "
+            "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or "
+            "use `torch.no_grad()` instead of `torch.inference_mode()`."
+        ),
+        "a tensor made inside inference_mode() has no version, so a node cannot tell later whether it was overwritten",
+        line_of(users_place()),
+    )
+
+
+def inference_written() -> RuntimeError:
+    return explain(
+        RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor "
+            "before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+        ),
+        where=line_of(users_place()),
+    )
+
+
 def second_backward(node: Any = None, place: Any = None) -> RuntimeError:
     return explain(
         RuntimeError(

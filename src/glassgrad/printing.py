@@ -160,6 +160,8 @@ def tensor_str(
         shown = _edges(array) if summarize else array
         style = ComplexStyle(shown) if array.dtype.kind == "c" else Style(shown)
         body = _body(array, indent, summarize, style)
+        if not options.edgeitems:
+            notes.append(f"size={tuple(array.shape)}")
         if array.dtype.name not in usual:
             notes.append(f"dtype=torch.{array.dtype.name}")
     if grad_fn is not None:

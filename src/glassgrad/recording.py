@@ -79,7 +79,8 @@ class Tape:
         here = self._append(function, _refs(args), _refs(kwargs), result)
         if isinstance(result, (tuple, list)):
             parts = [RecordingArray(part, self, self._append(operator.getitem, (Ref(here), i), {}, part)) for i, part in enumerate(result)]
-            return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+            kind: Any = type(result)
+            return kind(*parts) if hasattr(result, "_fields") else kind(parts)
         return RecordingArray(result, self, here)
 
     def _append(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> int:

@@ -12,7 +12,8 @@ import numpy as np
 from . import errors
 from .dtypes import FROM_NUMPY, defaults, dtype
 from .graph.engine import ones_like, run, without_graph
-from .graph.memory import alias, materialize, memory_of, share
+from .graph.memory import alias, mark, materialize, memory_of, share
+from .graph.modes import inferring, mode
 from .graph.node import Node, RemovableHandle, public_edge, register
 from .graph.ownership import is_ours, references
 from .placement import CPU, Size, device, strided
@@ -78,6 +79,8 @@ class Tensor:
         t._data = data
         t._needs = False
         t._fn = t._grad = t._memory = None
+        if inferring:
+            mark(t)
         return t
 
     # ------------------------------------------------------------------------------------------------ what it is
@@ -176,8 +179,8 @@ class Tensor:
         return self._data.dtype.kind in "ifc"
 
     def is_inference(self) -> bool:
-        """Whether it was made in inference mode by a constructor or a copy."""
-        return "_inference" in self.__dict__
+        """Whether it was made in inference mode, or is a view of a tensor that was."""
+        return self._memory is not None and self._memory.inference
 
     def is_conj(self) -> bool:
         """Whether it is a lazy conjugate: never here, conjugates are computed."""
@@ -205,6 +208,8 @@ class Tensor:
                 f"this one is {self.dtype}: a derivative needs values that can move a little",
                 fix="x = x.float() first, or name a floating dtype when you make it",
             )
+        if value and self.is_inference() and not mode.inference:
+            raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         self._needs = bool(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -267,6 +272,8 @@ class Tensor:
 
     @property
     def _version(self) -> int:
+        if self.is_inference():
+            raise RuntimeError("Inference tensors do not track version counter.")
         return 0 if self._memory is None else self._memory.version
 
     @property

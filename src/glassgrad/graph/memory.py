@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
+from .modes import mode
 from .node import Node, count, edge_of
 
 
@@ -43,6 +45,7 @@ class Memory:
 
     root = property(lambda self: self)
     base = None
+    inference = False
 
     def add_view(self, view: Any) -> None:
         views = self.views
@@ -50,6 +53,29 @@ class Memory:
             self.views = views = [v for v in views if v() is not None]
             self._prune_at = 2 * len(views) + 8
         views.append(weakref.ref(view))
+
+
+class InferenceMemory(Memory):
+    """What tensors made in inference mode have in common: no version, so that nothing can save them for backward."""
+
+    __slots__ = ()
+    inference = True
+
+    @property
+    def version(self) -> int:  # type: ignore[override]
+        if mode.inference:
+            return 0
+        raise errors.inference_saved()
+
+    @version.setter
+    def version(self, value: int) -> None:
+        pass
+
+
+def mark(tensor: Any) -> None:
+    """Makes a new tensor one of inference mode, if this thread is in it."""
+    if mode.inference:
+        tensor._memory = InferenceMemory()
 
 
 class View:
@@ -61,6 +87,7 @@ class View:
         self.root, self.base, self.replay = root, base, replay
 
     version = property(lambda self: self.root.version)
+    inference = property(lambda self: self.root.inference)
     writer = property(lambda self: self.root.writer)
 
 
@@ -74,6 +101,14 @@ def memory_of(tensor: Any) -> Memory:
     if node is not None and "result" in node.saves and node.result_memory is None:
         node.result_memory = (m, 0)
     return m
+
+
+def memory_to_write(tensor: Any) -> Memory:
+    """The same, for whoever is about to write: inference tensors are written in inference mode only."""
+    memory = memory_of(tensor)
+    if memory.inference and not mode.inference:
+        raise errors.inference_written()
+    return memory
 
 
 def materialize(tensor: Any) -> np.ndarray:
@@ -109,7 +144,7 @@ def alias(tensor: Any, out: Any, replay: Callable[[Any], Any] | None) -> Any:
 
 def write(tensor: Any, data: Any) -> None:
     """Puts `data` (already of the right shape) into the tensor's memory and counts the write."""
-    memory = memory_of(tensor)
+    memory = memory_to_write(tensor)
     own = tensor._data
     if memory.shared and type(own) is np.ndarray:
         np.copyto(own, data, casting="unsafe")

@@ -17,6 +17,7 @@ class Mode(threading.local):
 
 
 mode = Mode()
+inferring: list[bool] = []  # not empty while any thread is in inference mode: what an operation asks before it asks which
 
 
 def is_grad_enabled() -> bool:
@@ -184,10 +185,12 @@ class inference_mode(Switch):
 
     def __enter__(self) -> None:
         self.before = mode.grad, mode.inference
+        inferring.append(self.wanted)
         if self.wanted:
             mode.grad, mode.inference = False, True
         else:
             mode.grad, mode.inference = True, False
 
     def __exit__(self, *exc: Any) -> None:
+        inferring.pop()
         mode.grad, mode.inference = self.before

@@ -33,6 +33,12 @@ def array_function(function: F) -> F:
     return dispatch  # type: ignore[return-value]
 
 
+def where(condition: Any, self: Any, other: Any) -> Any:
+    """NumPy's `where`, with a NumPy scalar for a result of no dimension."""
+    chosen: Any = np.where(condition, self, other)
+    return chosen[()]
+
+
 LARGE = 1 << 16  # elements: from here on the pieces of a computation are kept within the processor's cache
 BLOCK = 1 << 15
 
@@ -127,7 +133,7 @@ def sign(x: Any) -> Any:
 def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """log(1 + e^(βx)) / β, and x itself where βx exceeds the threshold."""
     scaled = x * beta
-    return np.where(scaled > threshold, x, np.log1p(np.exp(np.minimum(scaled, threshold))) / beta)[()]
+    return where(scaled > threshold, x, np.log1p(np.exp(np.minimum(scaled, threshold))) / beta)
 
 
 @array_function

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import NUMBERS
-from ..graph.memory import alias, materialize
-from ..graph.modes import mode
+from ..graph.memory import alias, mark, materialize
+from ..graph.modes import inferring, mode
 from ..graph.node import Node, count
 from ..tensor import Tensor
 from .arrays import LARGE, in_blocks
@@ -44,7 +44,7 @@ def build(op: Op) -> None:
         __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, NUMBERS=NUMBERS, REALS=NUMBERS - {complex}, INTEGERS=INTEGERS, mode=mode,
         new=new, wrap=Tensor._wrap, count=count, ndarray=ndarray, f32=f32, f64=f64, F32=F32, F64=F64, general=general, refuse=refuse,
         into=into, sum_to=sum_to, fit=fit, conj=conj, saved=saved, saved_tensor=saved_tensor, saved_result=saved_result,
-        materialize=materialize, alias=alias, zeros_like=np.zeros_like, in_blocks=in_blocks, LARGE=LARGE,
+        materialize=materialize, alias=alias, mark=mark, inferring=inferring, zeros_like=np.zeros_like, in_blocks=in_blocks, LARGE=LARGE,
     )  # fmt: skip
     body: dict[str, Any] = {"__slots__": tuple(slots), "saves": op_saves, "op": op}
     for name in op_saves + shapes + statics:
@@ -276,7 +276,7 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
                 "if number:",
                 "    if input._needs and mode.grad:",
                 *_indent([*one, "n.shapes = None", *FINISH], 8).splitlines(),
-                "    else:", "        t._fn = None", "        t._needs = False",
+                *_indent(PLAIN).splitlines(),
                 f"elif (input._needs or {b}._needs) and mode.grad:",
                 *_indent([*both, "n.shapes = shapes", *FINISH]).splitlines(),
                 *PLAIN,
@@ -314,4 +314,4 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
 
 RESULT = ["t = new(Tensor)", "t._data = r", "t._grad = t._memory = None"]
 FINISH = ["t._fn = n", "t._needs = True"]
-PLAIN = ["else:", "    t._fn = None", "    t._needs = False"]
+PLAIN = ["else:", "    t._fn = None", "    t._needs = False", "    if inferring: mark(t)"]

@@ -10,7 +10,6 @@ import numpy as np
 from .. import errors
 from ..dtypes import FROM_NUMPY, NUMBERS, as_dtype, builtin_bool, defaults, number_dtype
 from ..graph.memory import memory_of, share
-from ..graph.modes import mode
 from ..tensor import Tensor
 from ..tensor import device as device_type
 from .runtime import into
@@ -22,8 +21,6 @@ def made(data: Any, requires_grad: bool = False, device: Any = None, out: Tensor
     if device is not None and not isinstance(device, device_type):
         device_type(device)
     t = Tensor._wrap(data)
-    if mode.inference:
-        t.__dict__["_inference"] = True
     if requires_grad:
         if data.dtype.kind not in "fc":
             raise errors.explain(

@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import errors
 from ..dtypes import FROM_NUMPY, NUMBERS, result_dtype
-from ..graph.memory import memory_of, rebase, write
+from ..graph.memory import memory_to_write, rebase, write
 from ..graph.modes import mode
 from ..tensor import Tensor
 from .build import build
@@ -133,7 +133,9 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None) -> Any:
                 other = args[0]
                 b = other._data if isinstance(other, Tensor) else other
                 if data.dtype.kind == "f" and (type(b) in NUMBERS and type(b) is not complex or getattr(b, "dtype", None) is data.dtype):
-                    memory = input._memory or memory_of(input)
+                    memory = input._memory
+                    if memory is None or memory.inference:
+                        memory = memory_to_write(input)
                     try:
                         ufunc(data, b, data)
                     except ValueError as error:

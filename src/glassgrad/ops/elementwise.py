@@ -252,9 +252,9 @@ _clamp_tensors = vjp("_clamp_tensors", lambda self, min, max: np.minimum(np.maxi
                      max=lambda grad, self, min, max: grad * np.logical_or(self > max, max < min))  # fmt: skip
 clip = clamp
 
-_where = vjp("_where", lambda condition, self, other: np.where(condition, self, other)[()], node="WhereBackward0", broadcast=True,
-             tensors=("condition", "self", "other"), self=lambda grad, condition: np.where(condition, grad, 0 * grad),
-             other=lambda grad, condition: np.where(condition, 0 * grad, grad))  # fmt: skip
+_where = vjp("_where", arrays.where, node="WhereBackward0", broadcast=True,
+             tensors=("condition", "self", "other"), self=lambda grad, condition: arrays.where(condition, grad, 0),
+             other=lambda grad, condition: arrays.where(condition, 0, grad))  # fmt: skip
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import errors
 from ..dtypes import builtin_bool
-from ..graph.memory import memory_of
+from ..graph.memory import memory_to_write
 from ..graph.modes import mode
 from ..tensor import Tensor
 from . import arrays
@@ -260,7 +260,7 @@ def zero_(input: Tensor) -> Tensor:
     """Every element set to 0."""
     data = input._data
     if not (input._needs and mode.grad):
-        memory = memory_of(input)
+        memory = memory_to_write(input)
         if type(data) is np.ndarray:
             data.fill(0)
         else:
@@ -337,6 +337,7 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     given = value._data if isinstance(value, Tensor) else value
     if isinstance(given, (list, tuple)):
         raise TypeError(f"can't assign a {type(value).__name__} to a {input.type()}")
+    memory = memory_to_write(input)
     v: Any = np.asarray(given)
     if v.dtype.kind == "c" and data.dtype.kind != "c":
         v = v.real
@@ -362,17 +363,16 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
             f"shape mismatch: value tensor of shape {list(v.shape)} cannot be broadcast to indexing result of shape "
             f"{list(np.shape(target[rest]))}"
         ) from None
-    memory = memory_of(input)
     if not isinstance(data, np.ndarray):
         input._data = base._data
     memory.version += 1
 
 
-_masked_number = vjp("_masked_number", lambda self, mask, value: np.where(mask, value, self)[()], node="MaskedFillBackward0",
-                     tensors=("self", "mask"), self=lambda grad, mask: np.where(mask, 0 * grad, grad))  # fmt: skip
-_masked_tensor = vjp("_masked_tensor", lambda self, mask, value: np.where(mask, value, self)[()], node="MaskedFillBackward1",
-                     tensors=("self", "mask", "value"), self=lambda grad, mask: np.where(mask, 0 * grad, grad),
-                     value=lambda grad, mask: np.sum(np.where(mask, grad, 0 * grad)))  # fmt: skip
+_masked_number = vjp("_masked_number", lambda self, mask, value: arrays.where(mask, value, self), node="MaskedFillBackward0",
+                     tensors=("self", "mask"), self=lambda grad, mask: arrays.where(mask, 0, grad))  # fmt: skip
+_masked_tensor = vjp("_masked_tensor", lambda self, mask, value: arrays.where(mask, value, self), node="MaskedFillBackward1",
+                     tensors=("self", "mask", "value"), self=lambda grad, mask: arrays.where(mask, 0, grad),
+                     value=lambda grad, mask: np.sum(arrays.where(mask, grad, 0)))  # fmt: skip
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:

@@ -82,10 +82,14 @@ def _bmm_value(self: Any, mat2: Any) -> Any:
     return np.matmul(self, mat2)
 
 
-dot = vjp("dot", _dot_value, doc="Σ input_i · tensor_i of two vectors of one length and dtype.", self=lambda grad, tensor: grad * conj(tensor), tensor=lambda grad, self: grad * conj(self))
-mm = vjp("mm", _mm_value, doc="The product of two matrices, (n × k) and (k × m), of one dtype.", self=lambda grad, mat2: np.matmul(grad, conj(mat2).T), mat2=lambda grad, self: np.matmul(conj(self).T, grad))
-mv = vjp("mv", _mv_value, doc="The product of a matrix (n × k) and a vector (k).", self=lambda grad, vec: grad[:, None] * conj(vec)[None, :], vec=lambda grad, self: np.matmul(conj(self).T, grad))
-bmm = vjp("bmm", _bmm_value, doc="The products of two batches of matrices, (b × n × k) and (b × k × m).", self=lambda grad, mat2: np.matmul(grad, np.swapaxes(conj(mat2), 1, 2)),
+dot = vjp("dot", _dot_value, doc="Σ input_i · tensor_i of two vectors of one length and dtype.",
+          self=lambda grad, tensor: grad * conj(tensor), tensor=lambda grad, self: grad * conj(self))  # fmt: skip
+mm = vjp("mm", _mm_value, doc="The product of two matrices, (n × k) and (k × m), of one dtype.",
+         self=lambda grad, mat2: np.matmul(grad, conj(mat2).T), mat2=lambda grad, self: np.matmul(conj(self).T, grad))  # fmt: skip
+mv = vjp("mv", _mv_value, doc="The product of a matrix (n × k) and a vector (k).",
+         self=lambda grad, vec: grad[:, None] * conj(vec)[None, :], vec=lambda grad, self: np.matmul(conj(self).T, grad))  # fmt: skip
+bmm = vjp("bmm", _bmm_value, doc="The products of two batches of matrices, (b × n × k) and (b × k × m).",
+          self=lambda grad, mat2: np.matmul(grad, np.swapaxes(conj(mat2), 1, 2)),
           mat2=lambda grad, self: np.matmul(np.swapaxes(conj(self), 1, 2), grad))  # fmt: skip
 inner_product = dot
 

@@ -145,7 +145,7 @@ def _variance(self: Any, dim: Any, keepdim: bool, correction: float) -> Any:
 _var = vjp("_var", _variance, node="VarBackward0", self=_centred)
 _std = vjp("_std", lambda self, dim, keepdim, correction: np.sqrt(_variance(self, dim, keepdim, correction)), node="StdBackward0",
            self=lambda grad, self, result, dim, keepdim, correction: _centred(
-               np.where(result == 0, 0 * grad, grad / (2 * result)), self, dim, keepdim, correction))  # fmt: skip
+               np.where(result == 0, 0, grad / (2 * result)), self, dim, keepdim, correction))  # fmt: skip
 
 
 def _spread_measure(op: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:

@@ -9,7 +9,6 @@ from .function import StudyError
 from .study import PointStudy, Study, study
 
 
-
 class _Callable(types.ModuleType):
     """Lets `glassgrad.study` be called: `from glassgrad import study; study(f, at=3.0)`."""
 

@@ -7,6 +7,7 @@ several a damped Newton iteration (Nocedal and Wright, Numerical Optimization, 2
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +17,9 @@ import numpy as np
 from .function import Function
 
 GRID = 1601
-STARTS = 240
+STARTS = 2000
 QUIET = 60  # starts in a row that find nothing new, after which the search ends
+EMPTY = 240  # the same while nothing at all has been found
 
 
 @dataclass
@@ -100,16 +102,24 @@ def _by_values(f: Function, x: np.ndarray, value: float) -> str:
     return "minimum" if above else "maximum" if below else "flat"
 
 
+def kind_of_set(f: Function, places: Sequence[np.ndarray]) -> str:
+    """The kind that all of a set's points have, judged at some of them; "mixed" where they differ."""
+    kinds = {classify(f, p).kind for p in places}
+    return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
 @dataclass
 class Search:
-    """What a search found: points, flat sets, the box that it looked in, how many starts it made, and what it noticed."""
+    """What a search found: points, flat sets, the box that it looked in, how many starts it made, what it noticed, and `how` it went."""
 
     points: list[CriticalPoint]
     flat: list[FlatSet]
     low: np.ndarray
     high: np.ndarray
-    starts: int
+    starts: int = 0
     notes: list[str] = field(default_factory=list)
+    complete: bool = False
+    how: str = ""
 
 
 def box_around(points: Sequence[np.ndarray], reach: float) -> tuple[np.ndarray, np.ndarray]:
@@ -118,23 +128,30 @@ def box_around(points: Sequence[np.ndarray], reach: float) -> tuple[np.ndarray, 
     return np.minimum(stack.min(0), 0) - reach, np.maximum(stack.max(0), 0) + reach
 
 
-def search(f: Function, points: Sequence[np.ndarray], reach: float = 10.0) -> Search:
-    """The critical points in the box around the points; where it holds none, in one ten times as wide."""
-    found = _search_box(f, points, *box_around(points, reach))
-    if found.points or found.flat:
+def search(f: Function, points: Sequence[np.ndarray], reach: float = 10.0, seconds: float = 10.0) -> Search:
+    """The critical points in the box around the points; where it holds none, in one ten times as wide. No start after `seconds`."""
+    until = time.monotonic() + seconds
+    found = _search_box(f, points, *box_around(points, reach), until)
+    if found.points or found.flat or time.monotonic() > until:
         return found
-    wide = _search_box(f, points, *box_around(points, 10 * reach))
+    wide = _search_box(f, points, *box_around(points, 10 * reach), until)
     return wide if wide.points or wide.flat else Search([], [], wide.low, wide.high, found.starts + wide.starts, found.notes)
 
 
-def _search_box(f: Function, points: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray) -> Search:
+def _search_box(f: Function, points: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray, until: float) -> Search:
     if f.size == 1:
         return Search(*_scan(f, float(low[0]), float(high[0])), low, high, GRID)
     found: list[CriticalPoint] = []
     used = quiet = 0
+    cut: list[str] = []
     for start in np.concatenate([np.array(points), _spread(STARTS, low, high)]):
+        if time.monotonic() > until:
+            cut = ["the search for critical points was stopped when its time was over"]
+            break
+        if quiet >= (QUIET if found else EMPTY) or sum(c.degenerate for c in found) > 24:  # a continuum: more of it would say nothing new
+            break
         used, quiet = used + 1, quiet + 1
-        x = newton(f, start, low, high)
+        x = newton(f, start, low, high, until)
         if x is None:
             continue
         c = classify(f, _rounded(f, x))
@@ -144,12 +161,10 @@ def _search_box(f: Function, points: Sequence[np.ndarray], low: np.ndarray, high
             quiet = 0
         elif c.residual < found[same].residual:
             found[same] = c
-        if quiet >= QUIET or sum(c.degenerate for c in found) > 24:  # a continuum: more of it would say nothing new
-            break
     flat, kept, notes = flat_sets(f, found, low, high)
     kept = [c for c in kept if (c.place >= low).all() and (c.place <= high).all()]
     centre = points[0]
-    return Search(sorted(kept, key=lambda c: (float(np.linalg.norm(c.place - centre)), c.value)), flat, low, high, used, notes)
+    return Search(sorted(kept, key=lambda c: (float(np.linalg.norm(c.place - centre)), c.value)), flat, low, high, used, notes + cut)
 
 
 def _same(a: CriticalPoint, b: CriticalPoint) -> bool:
@@ -174,7 +189,7 @@ def _spread(n: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return low + unit * (high - low)
 
 
-def newton(f: Function, start: np.ndarray, low: np.ndarray, high: np.ndarray, steps: int = 60) -> np.ndarray | None:
+def newton(f: Function, start: np.ndarray, low: np.ndarray, high: np.ndarray, until: float = math.inf, steps: int = 60) -> np.ndarray | None:
     """A zero of the gradient near `start`, or None: Newton steps, halved until ‖∇f‖ falls.
 
     Where it creeps, as it does toward a zero of higher order, steps of two to four times the length are tried.
@@ -186,7 +201,7 @@ def newton(f: Function, start: np.ndarray, low: np.ndarray, high: np.ndarray, st
     for _ in range(steps):
         if not (np.isfinite(g).all() and np.isfinite(h).all()):
             return None
-        if size == 0:
+        if size == 0 or time.monotonic() > until:
             break
         step = -np.linalg.lstsq(h, g, rcond=1e-12)[0]
         length = float(np.linalg.norm(step))
@@ -361,7 +376,8 @@ def flat_sets(
         if all(s <= zero for s in slopes.values()):
             rows = _tidied(normals, c.place)
             if not any(len(rows) == len(s.coefficients) and np.allclose(rows, s.coefficients, atol=1e-5) for s in sets):
-                sets.append(FlatSet([_equation(r, f.symbols) for r in rows], [], rows, null.shape[1], True, c.place, c.value, c.kind))
+                kind = kind_of_set(f, [c.place + t * d for t in (-2.0, -0.5, 0.0, 0.5, 2.0) for d in ways])
+                sets.append(FlatSet([_equation(r, f.symbols) for r in rows], [], rows, null.shape[1], True, c.place, c.value, kind))
         elif min(slopes[-0.5], slopes[0.5]) <= zero:
             plateau += 1
         else:

@@ -179,7 +179,7 @@ def _read(text: str, node: ast.AST, names: list[str]) -> tuple[tuple[str, Any], 
     """What a node of the tree does, and its operands."""
     column = getattr(node, "col_offset", 0)
     if isinstance(node, ast.Constant):
-        value = node.value
+        value: Any = node.value
         if type(value) not in (int, float):
             kind = {str: "text", bytes: "text", complex: "an imaginary number", bool: "a truth value"}.get(type(value), "no number")
             raise _refusal(text, f"only numbers are taken, and this is {kind}", column)

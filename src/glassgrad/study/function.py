@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,11 @@ class Function:
             raise StudyError(f"the function returned shape {list(y.shape)}; a study needs one number (reduce it: .sum(), .mean())")
         return y if y._data.ndim == 0 else y.reshape(())
 
+    def at_flat(self, t: Tensor) -> Tensor:
+        """f of one flat tensor, cut into the arguments."""
+        sizes = [int(np.prod(s)) for s in self.shapes]
+        return self._output([part.reshape(shape) for part, shape in zip(t.split(sizes), self.shapes)])
+
     def value(self, x: np.ndarray) -> float:
         """f(x)."""
         return float(self._output(self.tensors(x, False)).item())
@@ -100,14 +106,36 @@ class Function:
         return np.array([float(p.item()) for p in parts]), (h + h.T) / 2
 
     def finite_difference(self, x: np.ndarray) -> np.ndarray:
-        """∇f(x) from values alone: central differences with one step of Richardson's extrapolation, O(h⁴)."""
-        out = np.empty(self.size)
-        for i in range(self.size):
-            h = 6e-4 * max(1.0, abs(x[i]))
-            at = lambda d, i=i: self.value(x + d * np.eye(self.size)[i])  # noqa: E731
-            one, half = (at(h) - at(-h)) / (2 * h), (at(h / 2) - at(-h / 2)) / h
-            out[i] = (4 * half - one) / 3
+        """∇f(x) from values alone, nan where f has none on both sides; of more than 1,000 variables every so-manieth only.
+
+        Central differences of shrinking steps, extrapolated to step zero as far as that improves them (Ridders, Advances in
+        Engineering Software 4, 1982).
+        """
+        out = np.full(self.size, math.nan)
+        for i in range(0, self.size, -(-self.size // 1000)):
+            out[i] = self._ridders(x, i)
         return out
+
+    def _ridders(self, x: np.ndarray, i: int) -> float:
+        h = 0.05 * max(abs(x[i]), 0.1)
+        best, error = math.nan, math.inf
+        before: list[float] = []
+        for _ in range(22):
+            ahead, behind = self.value(_moved(x, i, h)), self.value(_moved(x, i, -h))
+            if math.isfinite(ahead) and math.isfinite(behind):
+                row = [(ahead - behind) / (2 * h)]
+                rounding = 2**-53 * max(abs(ahead), abs(behind)) / h
+                for k, coarse in enumerate(before[:5]):
+                    row.append(row[k] + (row[k] - coarse) / (4.0 ** (k + 1) - 1))
+                    off = max(abs(row[-1] - row[k]), abs(row[-1] - coarse)) + rounding
+                    if off < error:
+                        best, error = row[-1], off
+                best = row[0] if math.isnan(best) else best
+                before = row
+            else:
+                before = []  # a step too wide for the function's domain
+            h /= 2
+        return best
 
     def record(self, x: np.ndarray) -> tuple[Program, Tape]:
         """The program of f, of its gradient by each argument (where it has one), and of the conditions that it decided by."""
@@ -121,6 +149,12 @@ class Function:
             grads = grad(y, args, grad_outputs=Tensor._wrap(np.float64(1)), allow_unused=True)
             outputs += [np.float64(0) if g is None else g._data for g in grads]
         return tape.program([*outputs, *(b.condition for b in tape.branches)]), tape
+
+
+def _moved(x: np.ndarray, i: int, by: float) -> np.ndarray:
+    out = x.copy()
+    out[i] += by
+    return out
 
 
 def as_function(f: Callable[..., Any], point: Any) -> tuple[Function, np.ndarray]:

@@ -16,9 +16,9 @@ class Character:
 
     `degree` for polynomials; `convex` algebra's word ("convex", "concave", "neither") with its `convex_reason`; `curvature` what a
     sample of points showed (see `critical.sample`); `domain` in one variable, None for all numbers; `ends` where f goes at each end
-    of the domain ("side", "limit" as text, "value"), all of them if `ends_known`; `leading` whether the highest form of a polynomial
-    goes "up" or "down", and the same way "everywhere"; `bounds` that the formula cannot leave; `family` of infinitely many critical
-    points, as equations.
+    of the domain ("side", "limit" as text, "value", "open" where the end does not belong to it), all of them if `ends_known`;
+    `leading` whether the highest form of a polynomial goes "up" or "down", and the same way "everywhere"; `bounds` that the
+    formula cannot leave; `periodic` infinitely many critical points, as equations; `kinked` whether its formula has kinks, where the derivative need not exist.
     """
 
     symbols: tuple[str, ...]
@@ -36,6 +36,7 @@ class Character:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     everywhere_flat: bool = False
     periodic: list[str] = field(default_factory=list)
+    kinked: bool = False
 
     @property
     def convexity(self) -> str:
@@ -142,7 +143,7 @@ def sentences(study: Any) -> list[str]:
     if len(study.critical) > 12:
         out.append(f"{len(study.critical) - 12} more critical points are in the table.")
     out += [_flat_sentence(study, s) for s in study.flat]
-    out += [_completeness_sentence(study, c), _ends_sentence(study, c), _bounds_sentence(study, c), _descent_sentence(study, c)]
+    out += [_completeness_sentence(study, c), _kink_sentence(c), _ends_sentence(study, c), _bounds_sentence(study, c), _descent_sentence(study, c)]
     return [s for s in out if s]
 
 
@@ -156,7 +157,8 @@ def _gradient_sentence(study: Any, c: Character) -> str:
         return f"The gradient does not depend on {names}: it is {shown} everywhere, so the function rises at the same rate everywhere."
     if c.constant_gradient is None:
         return "The gradient was the same at 20 sampled points: it looks constant, which is not a proof."
-    return f"The gradient depends on {names}: where it is zero the function is flat, at a critical point."
+    formula = f" (f' = {study.gradient[0].text})" if len(c.symbols) == 1 and study.gradient else ""
+    return f"The gradient is not constant: it depends on {names}{formula}."
 
 
 def _family_sentence(c: Character) -> str:
@@ -177,11 +179,12 @@ def _convexity_sentence(study: Any, c: Character) -> str:
     if c.eigenvalues:
         shown = ", ".join(map(number, c.eigenvalues))
         which = {"convex": "none is negative", "concave": "none is positive", "neither": "both signs occur"}[kind]
+        if kind != "neither" and min(map(abs, c.eigenvalues)) > 1e-12:
+            return f"It is {kind} (strictly): the Hessian is constant, and its eigenvalues {shown} are all {'positive' if kind == 'convex' else 'negative'}."
         if len(c.eigenvalues) == 1:
             sign = "positive" if kind == "convex" else "negative"
             return f"It is {kind} (strictly): the second derivative is {shown} everywhere, and {sign}."
-        strict = " (strictly: none is zero)" if kind != "neither" and min(map(abs, c.eigenvalues)) > 1e-12 else ""
-        return f"It is {spoken}{strict}: the Hessian is constant with eigenvalues {shown}, and {which}."
+        return f"It is {spoken}: the Hessian is constant with eigenvalues {shown}, and {which}."
     if c.convex:
         return f"It is {spoken}: {c.convex_reason}."
     down, up = c.curvature.get("down"), c.curvature.get("up")
@@ -198,7 +201,7 @@ def _convexity_sentence(study: Any, c: Character) -> str:
     )
 
 
-def _bent(study: Any, sign: str, x: np.ndarray) -> str:
+def _bent(study: Any, sign: str, x: Any) -> str:
     return f"its curvature is {sign}{' in some direction' if len(x) > 1 else ''} at {_at(study, x)}"
 
 
@@ -208,10 +211,10 @@ def _at(study: Any, x: np.ndarray) -> str:
 
 def _critical_sentence(study: Any, p: Any) -> str:
     value = f"value {p.exact_value} ≈ {number(p.value)}" if p.exact_value and not _plain(p.exact_value) else f"value {number(p.value)}"
-    reach = {True: "global ", False: "local ", None: ""}[p.is_global] if p.kind in ("minimum", "maximum") else ""
+    reach = {True: "absolute ", False: "local ", None: ""}[p.is_global] if p.kind in ("minimum", "maximum") else ""
     if p.kink:
         return (
-            f"A {reach}{p.kind} at a kink: {place(study, p)}, {value}; the derivative jumps there, so it does not exist "
+            f"{'An' if reach == 'absolute ' else 'A'} {reach}{p.kind} at a kink: {place(study, p)}, {value}; the derivative jumps there, so it does not exist "
             "(the gradient shown at such a point is a convention)."
         )
     if p.degenerate:
@@ -228,8 +231,8 @@ def _critical_sentence(study: Any, p: Any) -> str:
 
 def _flat_sentence(study: Any, s: Any) -> str:
     equations = " and ".join(s.equations)
-    reach = {True: "a global ", False: "a local ", None: "a "}[s.is_global]
-    kind = f"is {reach}{s.kind}" if s.kind in ("minimum", "maximum") else "is made of critical points"
+    reach = {True: "an absolute ", False: "a local ", None: "a "}[s.is_global]
+    kind = f"is {reach}{s.kind}" if s.kind in ("minimum", "maximum") else "is made of critical points" + (" of several kinds" if s.kind == "mixed" else "")
     value = f", value {number(s.value)}" if np.isfinite(s.value) else ""
     return f"The whole {s.word} {equations} {kind}{value}: along it the gradient stays zero."
 
@@ -240,10 +243,16 @@ def _completeness_sentence(study: Any, c: Character) -> str:
     if c.periodic:
         return f"There are infinitely many critical points: {' and '.join(c.periodic)}, n whole. Those in the window are listed."
     if study.critical or study.flat:
-        return f"Critical points: {study.completeness}."
+        return f"Critical points: {'these are all of them: ' if study.complete else ''}{study.completeness}."
     if study.complete:
-        return "It has no critical point: the gradient is zero nowhere."
+        return f"It has no critical point, the gradient is zero nowhere: {study.completeness}."
     return f"No critical point was {study.completeness}."
+
+
+def _kink_sentence(c: Character) -> str:
+    if not c.kinked or len(c.symbols) == 1:
+        return ""
+    return "Its formula has kinks (abs, max, where, …): at one there may be a minimum that this search, which looks for a zero gradient, does not see."
 
 
 def _ends_sentence(study: Any, c: Character) -> str:
@@ -254,12 +263,13 @@ def _ends_sentence(study: Any, c: Character) -> str:
     if shown:
         return "; ".join(shown) + "." + _unattained(study, c)
     if c.grows_up and c.grows_down:
-        return "It is unbounded both above and below: it has no global minimum or maximum."
+        return "It is unbounded both above and below: it has no absolute minimum or maximum."
     if c.leading is not None and c.leading["everywhere"]:
-        return f"It goes to {'+∞' if c.leading['up'] else '−∞'} in every direction: its highest-degree form is {'positive' if c.leading['up'] else 'negative'} in all of them."
+        where, sign = ("+∞", "positive") if c.leading["up"] else ("−∞", "negative")
+        return f"It goes to {where} in every direction: its highest-degree form is {sign} in all of them."
     if c.grows_down:
-        return "It is unbounded below: it has no global minimum."
-    return "It is unbounded above: it has no global maximum." if c.grows_up else ""
+        return "It is unbounded below: it has no absolute minimum."
+    return "It is unbounded above: it has no absolute maximum." if c.grows_up else ""
 
 
 def _unattained(study: Any, c: Character) -> str:
@@ -271,8 +281,9 @@ def _unattained(study: Any, c: Character) -> str:
     for sign, word, comparison in ((1, "minimum", "below"), (-1, "maximum", "above")):
         end = min(c.ends, key=lambda e: sign * e["value"])
         best = min((sign * v for v in values), default=math.inf)
-        if end["open"] and math.isfinite(end["value"]) and sign * end["value"] < best - 1e-12:
-            out += f" No value is {comparison} {end['limit']}, and none reaches it: there is no {word}."
+        if math.isfinite(end["value"]) and sign * end["value"] < best - 1e-12:
+            reached = f"and none reaches it: there is no {word}" if end["open"] else f"which is reached at the edge of its domain, {end['edge']}"
+            out += f" No value is {comparison} {end['limit']}, {reached}."
     return out
 
 
@@ -305,10 +316,24 @@ def _descent_sentence(study: Any, c: Character) -> str:
         where = f"the {near[0].kind} at {place(study, near[0])}"
     else:
         where = next((f"{_at(study, run.final)} on the {s.word} {s.equations[0]}" for s in study.flat if on_set(s, run.final)), "")
+    where = where or _next_down(study, p)
     if run.stopped == "converged":
         return f"{start} toward {where or _at(study, run.final)}: a run with lr {run.lr:.3g} arrived there in {run.steps} steps."
     stood = f"after {run.steps} steps with lr {run.lr:.3g} it stood at {_at(study, run.final)} with value {number(run.losses[-1])}"
     return f"{start} toward {where}; {stood}." if where else f"{start}; {stood}, still moving."
+
+
+def _next_down(study: Any, p: Any) -> str:
+    """In one variable, the critical point that lies next on the way down, if the slope keeps its sign up to it."""
+    if len(p.place) != 1:
+        return ""
+    x, left = float(p.place[0]), bool(p.ours[0] > 0)
+    ahead = [q for q in study.critical if (q.place[0] < x) == left and q.place[0] != x]
+    if not ahead:
+        return ""
+    q = min(ahead, key=lambda q: abs(float(q.place[0]) - x))
+    slopes = [study.function.gradient(np.array([v]))[0] for v in np.linspace(x, float(q.place[0]), 102)[1:-1]]
+    return f"the {q.kind} at {place(study, q)}" if all(np.isfinite(s) and (s > 0) == left and s != 0 for s in slopes) else ""
 
 
 def on_set(s: Any, x: np.ndarray) -> bool:

@@ -34,7 +34,8 @@ def theme(dark: bool) -> Iterator[None]:
     """matplotlib's settings for a light or a dark page."""
     import matplotlib
 
-    with matplotlib.rc_context(DARK if dark else {}):
+    settings: Any = DARK if dark else {}
+    with matplotlib.rc_context(settings):
         yield
 
 
@@ -130,7 +131,7 @@ def curve(study: Any, ax: Any) -> Any:
                 label=f"tangent at {name} = {p.place[0]:g}: slope {p.ours[0]:.4g}")  # fmt: skip
         ax.plot(p.place[0], p.value, "o", color=POINT, markersize=7, zorder=4)
     ax.plot(xs, ys, color=_colour(CURVE), linewidth=2, zorder=3, label=_title(study))
-    drawn = set()
+    drawn: set[str] = set()
     for c in study.critical:
         if low <= c.place[0] <= high:
             mark, colour = MARKS.get(c.kind, ("s", SADDLE))
@@ -138,7 +139,8 @@ def curve(study: Any, ax: Any) -> Any:
             ax.plot(c.place[0], c.value, mark, color=colour, markersize=9, zorder=5, label=label, markeredgecolor="white", markeredgewidth=0.6)
             drawn.add(c.kind + str(c.place))
     if seen.size:
-        bottom, top = np.percentile(seen, [0, 97]) if seen.max() - seen.min() > 50 * (np.percentile(seen, 90) - np.percentile(seen, 10) + 1e-9) else (seen.min(), seen.max())
+        middle = np.percentile(seen, 90) - np.percentile(seen, 10)
+        bottom, top = np.percentile(seen, [0, 97]) if np.ptp(seen) > 50 * (middle + 1e-9) else (seen.min(), seen.max())
         marks = [p.value for p in study.points]
         bottom, top = min(bottom, *marks), max(top, *marks)
         margin = 0.08 * (top - bottom or 1.0)

@@ -30,20 +30,20 @@ def _title(study: Any) -> str:
     return study.formula.text if study.formula else (study.function.text or getattr(study.function.call, "__name__", "f"))
 
 
-def formulas(study: Any) -> list[tuple[str, str, str]]:
-    """Name, text and LaTeX of the function, its gradient, and its Hessian where that is small."""
+def formulas(study: Any) -> list[tuple[str, Any]]:
+    """Names and formulas of the function, its gradient, and its Hessian where that is small."""
     out = []
     if study.formula:
         names = ", ".join(study.symbols)
-        out.append((f"f({names})", study.formula.text, study.formula.latex))
+        out.append((f"f({names})", study.formula))
     for s, g in zip(study.symbols, study.gradient):
-        out.append((f"∂f/∂{s}", g.text, g.latex))
+        out.append((f"∂f/∂{s}", g))
     n = len(study.hessian)
     for i in range(n if n <= 3 else 0):
         for j in range(i, n):
             a, b = study.symbols[i], study.symbols[j]
             name = f"∂²f/∂{a}²" if i == j else f"∂²f/∂{a}∂{b}"
-            out.append((name, study.hessian[i][j].text, study.hessian[i][j].latex))
+            out.append((name, study.hessian[i][j]))
     return out
 
 
@@ -51,10 +51,11 @@ def as_text(study: Any) -> str:
     """The study as plain text."""
     lines = [f"Study of f = {_title(study)}", ""]
     rows = formulas(study)
-    width = max((len(n) for n, _, _ in rows), default=0)
-    lines += [f"  {n:<{width}} = {t}" for n, t, _ in rows]
+    width = max((len(n) for n, _ in rows), default=0)
+    lines += [f"  {n:<{width}} = {f.text}" for n, f in rows]
     if study.engine_agrees is not None:
-        lines += ["", "  The gradient that backward executed " + ("equals SymPy's derivative of the formula." if study.engine_agrees else "DIFFERS from SymPy's derivative.")]
+        verdict = "equals SymPy's derivative of the formula" if study.engine_agrees else "DIFFERS from SymPy's derivative"
+        lines += ["", f"  The gradient that backward executed {verdict}."]
     for p in study.points:
         lines.append("")
         lines += [f"  {n:<30} {v}" for n, v in point_rows(study, p)]
@@ -66,7 +67,7 @@ def as_text(study: Any) -> str:
 def as_markdown(study: Any) -> str:
     """The study as Markdown."""
     lines = [f"# Study of `{_title(study)}`", ""]
-    lines += [f"- {n}: ${x}$" for n, _, x in formulas(study)]
+    lines += [f"- {n}: ${f.latex}$" for n, f in formulas(study)]
     for p in study.points:
         lines += ["", "| | |", "|---|---|"] + [f"| {n} | {v} |" for n, v in point_rows(study, p)]
     lines += ["", "## What it is", ""] + [f"- {s}" for s in study.findings] + [f"- Note: {n}" for n in study.notes]
@@ -86,39 +87,11 @@ def as_latex(study: Any) -> str:
     return "\\begin{align*}\n" + body + "\n\\end{align*}"
 
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --soft: #5c6670; --page: #ffffff; --card: #f5f7f9; --line: #d9dee3; --accent: #0b63a5; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --soft: #a2abb5; --page: #15191e; --card: #1d232a; --line: #343b44; --accent: #6bb7f0; } }
-.gg { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 62rem; margin: 0 auto; padding: 1.5rem; }
-.gg h1 { font-size: 1.5rem; } .gg h1 code { color: var(--accent); } .gg h2 { font-size: 1.1rem; margin-top: 2rem; border-bottom: 1px solid var(--line); padding-bottom: .25rem; }
-.gg table { border-collapse: collapse; margin: .5rem 0; } .gg td, .gg th { padding: .25rem .9rem .25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
-.gg td:first-child { color: var(--soft); } .gg .scroll { overflow-x: auto; }
-.gg li { margin: .35rem 0; } .gg .note { color: var(--soft); } .gg math { font-size: 1.1em; }
-.gg figure { margin: 1rem 0; } .gg figure svg { max-width: 100%; height: auto; } .gg .dark { display: none; }
-@media (prefers-color-scheme: dark) { .gg .dark { display: block; } .gg .light { display: none; } }
-"""
-
-TEMPLATE = """<div class="gg">
-<h1>Study of <code>{{ title }}</code></h1>
-{% if formulas %}<h2>Formula and derivatives, from the executed code</h2>
-<div class="scroll"><table>{% for name, text in formulas %}<tr><td>{{ name }}</td><td><code>{{ text }}</code></td></tr>{% endfor %}</table></div>
-{% if agrees is not none %}<p>The gradient that backward executed {{ "equals SymPy’s derivative of the formula." if agrees else "differs from SymPy’s derivative." }}</p>{% endif %}{% endif %}
-{% for rows in points %}<h2>At {{ rows[0][1] }}</h2>
-<div class="scroll"><table>{% for name, value in rows[1:] %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}</table></div>{% endfor %}
-<h2>What it is</h2>
-<ul>{% for s in findings %}<li>{{ s }}</li>{% endfor %}</ul>
-{% for n in notes %}<p class="note">Note: {{ n }}.</p>{% endfor %}
-{% if critical %}<h2>Critical points</h2>
-<div class="scroll"><table><tr><th>kind</th><th>place</th><th>value</th><th>‖∇f‖ there</th></tr>
-{% for kind, where, value, residual in critical %}<tr><td>{{ kind }}</td><td>{{ where }}</td><td>{{ value }}</td><td>{{ residual }}</td></tr>{% endfor %}</table></div>{% endif %}
-{% for name, light, dark in figures %}<figure aria-label="{{ name }}"><div class="light">{{ light|safe }}</div><div class="dark">{{ dark|safe }}</div></figure>{% endfor %}
-</div>"""
-
-
 def as_fragment(study: Any) -> str:
     """The study as an HTML fragment: what Jupyter shows."""
     try:
-        from jinja2 import Environment
+        from jinja2 import Environment, PackageLoader
+        from markupsafe import Markup
     except ImportError:
         return f"<pre>{html.escape(as_text(study))}</pre>"
     shown: list[tuple[str, str, str]] = []
@@ -130,12 +103,11 @@ def as_fragment(study: Any) -> str:
     except ImportError:
         pass
     critical = [(c.kind + (" (kink)" if c.kink else ""), place(study, c), number(c.value), "–" if c.kink else f"{c.residual:.1e}") for c in study.critical]
-    template = Environment(autoescape=True).from_string(TEMPLATE)
-    body = template.render(
-        title=_title(study), formulas=[(n, t) for n, t, _ in formulas(study)], points=[point_rows(study, p) for p in study.points],
-        findings=study.findings, notes=study.notes, critical=critical, figures=shown, agrees=study.engine_agrees,
+    page = Environment(loader=PackageLoader("glassgrad.study", ""), autoescape=True, trim_blocks=True).get_template("fragment.html")
+    return page.render(
+        title=_title(study), formulas=[(n, Markup(f.mathml) if f.mathml else f.text) for n, f in formulas(study)], findings=study.findings,
+        points=[point_rows(study, p) for p in study.points], notes=study.notes, critical=critical, figures=shown, agrees=study.engine_agrees,
     )  # fmt: skip
-    return f"<style>{STYLE}</style>\n{body}"
 
 
 def _own_ids(svg: str, name: str) -> str:

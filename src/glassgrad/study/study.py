@@ -5,24 +5,29 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..descent import Descent, descend
+from ..recording import Tape
 from . import symbolic
-from .critical import CriticalPoint, FlatSet, classify, negative_curvature, search
+from .critical import CriticalPoint, FlatSet, Search, box_around, classify, kind_of_set, sample, search
+from .expression import Expression, parse
 from .function import Function, StudyError, as_function, point_of
-from .kind import Character, sentences
+from .kind import Character, mark_global, sentences
+
+LARGEST = 1000  # variables: above this there is no Hessian, and no search for critical points
 
 
 @dataclass
 class Formula:
-    """A formula twice: as text and as LaTeX."""
+    """A formula three times: as text, as LaTeX, and as MathML, which browsers show."""
 
     text: str
     latex: str
+    mathml: str
 
 
 @dataclass
@@ -48,6 +53,12 @@ class PointStudy:
 class Study:
     """Everything that was found out about a function; shows itself as text, Markdown, LaTeX, HTML, in Jupyter, and as pictures.
 
+    `points` what holds at each point; `formula`, `gradient` and `hessian` as recorded from the executed code (None or empty where
+    there is no algebra); `engine_agrees` whether the gradient that backward executed is SymPy's derivative, found out as `agreement`
+    says; `character` what is known of the function as a whole; `critical` single critical points and `flat` whole lines and planes of
+    them; `complete` whether these are all, `completeness` why or how far they were sought; `findings` all of it in sentences; `notes`
+    what fell short; `box` the corners of the box that was searched; `descent` the run that was followed from the first point.
+
     >>> s = study(lambda x: 3 * x**2 - 2 * x + 5, at=3.0)
     >>> s.points[0].ours.tolist(), [c.kind for c in s.critical]
     ([16.0], ['minimum'])
@@ -59,6 +70,7 @@ class Study:
     gradient: list[Formula]
     hessian: list[list[Formula]]
     engine_agrees: bool | None
+    agreement: str
     character: Character
     critical: list[CriticalPoint]
     flat: list[FlatSet]
@@ -68,7 +80,6 @@ class Study:
     notes: list[str]
     box: tuple[np.ndarray, np.ndarray]
     descent: Descent | None = None
-    _figures: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -116,9 +127,10 @@ class Study:
 def study(f: Callable[..., Any] | str, at: Any, *, timeout: float = 10.0, reach: float = 10.0) -> Study:
     """Studies a function at a point or a list of points.
 
-    `f` is a Python function of tensors, or arithmetic as text; `at` a number, a dict of names, an array, or a list of dicts (or, for
-    one argument, of numbers). Critical points are sought exactly for polynomials, else by Newton's method from many starts within
-    `reach` of the points. SymPy works in another process for at most `timeout` seconds. All numbers are float64.
+    `f` is a Python function of tensors, or arithmetic as text; `at` a number, an array, a tuple with one value an argument, a dict of
+    names, or a list of such dicts or tuples. Critical points are sought exactly for polynomials, else by Newton's method from many
+    starts within `reach` of the points and of 0. SymPy works in another process for at most `timeout` seconds, the search for about
+    as long. All numbers are float64.
 
     Raises StudyError for a function or point that cannot be studied.
 
@@ -126,70 +138,86 @@ def study(f: Callable[..., Any] | str, at: Any, *, timeout: float = 10.0, reach:
     >>> s.points[0].behaviour
     'rises as x grows: slope 2'
     """
+    for name, limit in (("timeout", timeout), ("reach", reach)):
+        if not (isinstance(limit, (int, float)) and 0 < limit < math.inf):
+            raise StudyError(f"{name}={limit!r} is not a positive number")
     if isinstance(f, str):
-        from .expression import parse
-
         f = parse(f)
-    wanted = _points(f, at)
-    function, first = as_function(f, wanted[0])
-    places = [first, *[point_of(function, p) for p in wanted[1:]]]
-    if function.size == 0:
-        raise StudyError("the function has no variables: there is no gradient to study")
+    function, places = _places(f, at)
     values = [function.value_and_gradient(p) for p in places]
     for p, (v, _) in zip(places, values):
         if not math.isfinite(v):
             raise StudyError(f"the function is {v} at {_named(function, p)}: choose a point of its domain")
-    notes: list[str] = []
-    answers, branches = _algebra(function, first, places, timeout)
-    if branches:
-        notes.append(f"the function decided {len(branches)} time(s) by a value (if): its formula holds on this branch only")
-    if "cut" in answers:
-        notes.append(f"{answers['cut']}; the numbers below stand by themselves")
+    low, high = box_around(places, reach)
+    answers, notes = _algebra(function, places, timeout)
     points = [_point(function, p, v, g, _at(answers, i)) for i, (p, (v, g)) in enumerate(zip(places, values))]
-    critical, flat, complete, how, box, starts = _critical(function, answers, places, reach)
-    curvature = negative_curvature(function, places, *box) if answers.get("constant_hessian") is not True else {}
-    character = Character(
-        symbols=function.symbols, degree=answers.get("degree"), constant_gradient=_constant_gradient(function, answers, places, box),
-        constant_hessian=bool(answers.get("constant_hessian", False)), eigenvalues=answers.get("hessian_eigenvalues"),
-        convex=answers.get("convex"), curvature=curvature, limits=(answers.get("limit_minus"), answers.get("limit_plus")),
-        leading=answers.get("leading"), everywhere_flat=bool(answers.get("everywhere_flat", False)),
-        lower_bound=answers.get("lower_bound"),
+    known = {} if "unfounded" in answers else answers  # what may be said of the function as a whole
+    found = _critical(function, known, places, low, high, reach, timeout)
+    small = function.size <= LARGEST
+    character = _character(function, known, places[0], sample(function, places, low, high) if small else {}, low, high)
+    mark_global(character, found.points, found.flat, found.complete)
+    result = Study(
+        function, points, _formula(answers.get("formula")), _formulas(answers.get("gradient", [])),
+        [_formulas(row) for row in answers.get("hessian", [])], answers.get("engine_agrees"), answers.get("agreement", ""), character,
+        found.points, found.flat, found.complete, found.how, [], [*notes, *found.notes], (found.low, found.high),
     )  # fmt: skip
-    _mark_global(function, character, critical, flat, complete)
-    if not flat and complete and not critical and character.everywhere_flat:
-        how = "every point is critical: the function is constant"
-    found = Study(
-        function, points, _formula(answers.get("formula")), [_formula(g) for g in answers.get("gradient", [])],  # type: ignore[misc]
-        [[_formula(h) for h in row] for row in answers.get("hessian", [])],  # type: ignore[misc]
-        answers.get("engine_agrees"), character, critical, flat, complete, how, [], notes, box,
-    )  # fmt: skip
-    found.descent = _way_down(function, places[0], values[0])
-    found.findings = sentences(found)
-    return found
+    result.descent = _way_down(function, places[0], values[0][1]) if small else None
+    result.findings = sentences(result)
+    return result
 
 
-def _points(f: Any, at: Any) -> list[Any]:
-    """`at` as a list of points: a list of dicts, or for one scalar argument a list of numbers, holds several."""
-    if isinstance(at, list) and at and (all(isinstance(p, dict) for p in at)):
-        return at
+def _places(f: Any, at: Any) -> tuple[Function, list[np.ndarray]]:
+    """The function with its shapes, and every point of `at` flat."""
     if at is None:
         raise StudyError("a study needs a point: at=3.0, or at={'x': 3.0}")
-    return [at]
+    several = isinstance(at, list) and bool(at) and (
+        all(isinstance(p, (dict, tuple)) for p in at) or isinstance(f, Expression) and len(f.names) == 1)  # fmt: skip
+    wanted = [p[0] if isinstance(p, tuple) and len(p) == 1 else p for p in at] if several else [at]
+    function, first = as_function(f, wanted[0])
+    if function.size == 0:
+        raise StudyError("the function has no variables: there is no gradient to study")
+    return function, [first, *[point_of(function, p) for p in wanted[1:]]]
 
 
-def _algebra(function: Function, first: np.ndarray, places: list[np.ndarray], timeout: float) -> tuple[dict[str, Any], list[bool]]:
-    """SymPy's answers, and the branches that recording ran through."""
-    if function.size > symbolic.COMPONENTS:
-        return {"cut": f"no formulas for {function.size} variables (at most {symbolic.COMPONENTS})"}, []
+def _algebra(f: Function, places: list[np.ndarray], timeout: float) -> tuple[dict[str, Any], list[str]]:
+    """SymPy's answers, and notes; "unfounded" among them means that the formula is not the function everywhere."""
+    if f.size > symbolic.COMPONENTS:
+        return {}, [f"no formulas for {f.size} variables (at most {symbolic.COMPONENTS}): the numbers stand by themselves"]
     try:
-        program, branches = function.record(first)
+        program, tape = f.record(places[0])
     except StudyError:
         raise
     except Exception as error:  # noqa: BLE001 - a function that leaves tensors cannot be recorded, but can be studied by numbers
-        return {"cut": f"the function could not be recorded ({type(error).__name__}: {str(error).splitlines()[0][:120]})"}, []
+        why = (str(error) or type(error).__name__).splitlines()[0][:160]
+        return {}, [f"the function could not be recorded, so there are no formulas ({why})"]
     if importlib.util.find_spec("sympy") is None:
-        return {"cut": 'SymPy is not installed: pip install "glassgrad[see]" adds formulas and exact points'}, branches
-    return symbolic.ask(function, program, places, timeout), branches
+        return {}, [symbolic.MISSING]
+    checks = [p + d for p in places[:3] for d in _offsets(f.size)]
+    answers = symbolic.ask(f, program, [b.taken for b in tape.branches], places, checks, timeout)
+    notes = [f"{answers['cut']}; the numbers below stand by themselves"] if "cut" in answers else []
+    return answers, notes + _doubts(f, answers, tape, checks)
+
+
+def _offsets(n: int) -> np.ndarray:
+    """A few steps away from a point, at which a formula is held against the function: small ones and large ones, either way."""
+    return np.concatenate([scale * np.random.default_rng(0).uniform(-1, 1, (3, n)) for scale in (0.1, 1.0, 4.0)])
+
+
+def _doubts(f: Function, answers: dict[str, Any], tape: Tape, checks: list[np.ndarray]) -> list[str]:
+    """Why the formula, recorded at one point, may not be the function elsewhere. Sets answers["unfounded"] where there is a reason."""
+    notes = []
+    if tape.branches:
+        taken = " and ".join(dict.fromkeys(answers.get("branches", []))) or "the recorded branch"
+        notes.append(f"the function decides by a value (if): its formula holds where {taken}")
+    if tape.looks:
+        notes.append(f"the function took a value out of its tensors ({', '.join(dict.fromkeys(tape.looks))}): its formula holds at this point only")
+    for x, shown in zip(checks, answers.get("checks", [])):
+        true = f.value(x)
+        if math.isfinite(true) and math.isfinite(shown) and abs(true - shown) > 1e-6 * max(1.0, abs(true)) and not notes:
+            notes.append(f"the formula is not the function everywhere: at {_named(f, x)} the function is {true:.6g}, its formula {shown:.6g}")
+    if notes:
+        answers["unfounded"] = True
+    return notes
 
 
 def _at(answers: dict[str, Any], i: int) -> np.ndarray | None:
@@ -200,8 +228,8 @@ def _point(f: Function, x: np.ndarray, value: float, ours: np.ndarray, algebra: 
     numeric = f.finite_difference(x)
     size = float(np.linalg.norm(ours))
     scale = max(1.0, float(np.abs(ours).max(initial=0.0)))
-    others = [numeric] + ([] if algebra is None else [algebra])
-    disagreement = max(float(np.abs(ours - o).max(initial=0.0)) for o in others) / scale
+    apart = [np.abs(ours - o) for o in (numeric, algebra) if o is not None]
+    disagreement = max((float(a[np.isfinite(a)].max(initial=0.0)) for a in apart), default=0.0) / scale
     return PointStudy(x, value, ours, algebra, numeric, size, ours / size if size > 0 else None, _behaviour(f, ours, size), disagreement)
 
 
@@ -213,125 +241,97 @@ def _behaviour(f: Function, g: np.ndarray, size: float) -> str:
     if f.size == 1:
         word = "rises" if g[0] > 0 else "falls"
         return f"{word} as {f.symbols[0]} grows: slope {g[0]:.6g}"
-    steepest = ", ".join(f"{v:.4g}" for v in g / size)
+    steepest = ", ".join(f"{v:.4g}" for v in (g / size)[:12]) + (", …" if f.size > 12 else "")
     return f"rises fastest, at rate {size:.6g}, along ({steepest}); falls fastest the other way"
 
 
-def _critical(f: Function, answers: dict[str, Any], places: list[np.ndarray], reach: float) -> Any:
+def _critical(
+    f: Function, answers: dict[str, Any], places: list[np.ndarray], low: np.ndarray, high: np.ndarray, reach: float, seconds: float
+) -> Search:
     """Critical points: exact ones where algebra had all of them, else those that the numbers found."""
-    stack = np.array(places)
-    box = (np.minimum(stack.min(0), 0) - reach, np.maximum(stack.max(0), 0) + reach)
-    flat = [
-        FlatSet([e["text"] for e in s["equations"]] if s.get("equations") else [], [e["latex"] for e in s.get("equations", [])],
-                s["coefficients"], s["dimension"], s["affine"], None if s["place"] is None else np.array(s["place"]),
-                s["value"] if s["value"] is not None else math.nan, "")
-        for s in answers.get("flat_sets", [])
-    ]  # fmt: skip
-    if answers.get("complete"):
-        critical = []
-        for c in answers.get("critical", []):
-            place = np.array(c["place"])
-            found = classify(f, place)
-            found.exact, found.exact_value = c["exact"], c["exact_value"]
-            if c["kind"]:
-                found.kind = c["kind"]
-            critical.append(found)
-        for s in flat:
-            s.kind = _kind_of_set(f, s)
-        return critical, flat, True, "these are all of them: the function is a polynomial and its equations were solved exactly", box, 0
-    critical, numeric_sets, box, starts = search(f, places, reach)
-    for s in flat:
-        s.kind = _kind_of_set(f, s)
-    flat = flat or numeric_sets
-    if flat and f.size > 1:
-        critical = [c for c in critical if not c.degenerate]
-    window = " × ".join(f"[{a:g}, {b:g}]" for a, b in zip(*box)) if f.size <= 3 else f"the box within {reach:g} of the points"
+    flat = [_flat_set(f, s) for s in answers.get("flat_sets", [])]
+    if "complete" in answers or answers.get("everywhere_flat"):
+        points = [_exact_point(f, c) for c in answers.get("critical", [])]
+        return Search(points, flat, low, high, complete=True, how=answers.get("complete", "the function is constant"))
+    if f.size > LARGEST:
+        return Search([], [], low, high, how=f"sought: {f.size:,} variables are more than the {LARGEST:,} for which a Hessian is computed")
+    found = search(f, places, reach, seconds)
+    if flat:
+        found.flat, found.points = flat, [c for c in found.points if not c.degenerate]
+    window = " × ".join(f"[{a:g}, {b:g}]" for a, b in zip(found.low, found.high))
+    if f.size > 3:
+        window = f"the box within {np.max(found.high - places[0]):g} of the point"
     if f.size == 1:
-        how = f"found by scanning the derivative on {starts:,} points of {window}: outside it, or between two of them, there may be more"
+        found.how = f"found by scanning the derivative on {found.starts:,} points of {window}: outside it, or between two of them, there may be more"
     else:
-        how = f"found by Newton's method from {starts} starts in {window}: there may be more"
-    return critical, flat, False, how, box, starts
+        found.how = f"found by Newton's method from {found.starts} starts in {window}: there may be more"
+    return found
 
 
-def _kind_of_set(f: Function, s: FlatSet) -> str:
-    """Whether the function is lowest or highest on a whole set: by the Hessian and values at one of its points."""
-    if s.place is None or not np.isfinite(s.place).all():
-        return "critical points"
-    _, h = f.gradient_and_hessian(s.place)
-    w = np.linalg.eigvalsh(h)
-    slack = 1e-9 * max(1.0, float(np.abs(w).max()))
-    if (w >= -slack).all() and (w > slack).any():
-        return "minimum"
-    if (w <= slack).all() and (w < -slack).any():
-        return "maximum"
-    return classify(f, s.place).kind
+def _exact_point(f: Function, c: dict[str, Any]) -> CriticalPoint:
+    found = classify(f, np.array(c["place"], float))
+    found.exact, found.exact_value = c["exact"], c["exact_value"]
+    found.kind = c["kind"] or found.kind
+    if math.isfinite(c["value"]):
+        found.value = c["value"]
+    return found
 
 
-def _constant_gradient(f: Function, answers: dict[str, Any], places: list[np.ndarray], box: Any) -> bool | None:
-    """True or False where known; None where only a sample says that it looks constant."""
-    if "constant_gradient" in answers:
-        return bool(answers["constant_gradient"])
-    first = f.gradient(places[0])
+def _flat_set(f: Function, s: dict[str, Any]) -> FlatSet:
+    places = [np.array(p, float) for p in s["places"]]
+    return FlatSet([e["text"] for e in s["equations"]], [e["latex"] for e in s["equations"]], s["coefficients"], s["dimension"], s["affine"],
+                   places[0], s["value"], kind_of_set(f, places))  # fmt: skip
+
+
+def _character(f: Function, known: dict[str, Any], first: np.ndarray, seen: dict[str, Any], low: np.ndarray, high: np.ndarray) -> Character:
+    constant = known.get("constant_gradient")
+    if constant is None and _varies(f, first, low, high):
+        constant = False
+    return Character(
+        f.symbols, known.get("degree"), constant, known.get("constant_hessian", False), known.get("hessian_eigenvalues"), known.get("convex"),
+        known.get("convex_reason"), seen, known.get("domain"), known.get("ends", []), known.get("ends_known", False), known.get("leading"),
+        _real_bounds(known.get("bounds", (-math.inf, math.inf))), known.get("everywhere_flat", False), known.get("family", []),
+        known.get("kinked", False),
+    )  # fmt: skip
+
+
+def _real_bounds(found: Any) -> tuple[float, float]:
+    low, high = found
+    return -math.inf if math.isnan(low) else low, math.inf if math.isnan(high) else high
+
+
+def _varies(f: Function, first: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether the gradient was seen to change: that it did not is no proof that it never does."""
+    here = f.gradient(first)
     rng = np.random.default_rng(0)
-    for _ in range(20):
-        g = f.gradient(rng.uniform(*box))
-        if np.isfinite(g).all() and not np.allclose(g, first, rtol=1e-9, atol=1e-12):
-            return False
-    return None
-
-
-def _mark_global(f: Function, c: Character, critical: list[CriticalPoint], flat: list[FlatSet], complete: bool) -> None:
-    """Says of each extremum whether it is global, where that follows from convexity or from growth at infinity."""
-    sets: list[Any] = [*critical, *flat]
-    lowest = min((s.value for s in sets if s.kind == "minimum"), default=None)
-    highest = max((s.value for s in sets if s.kind == "maximum"), default=None)
-    up, down = c.grows_up, c.grows_down
-    for s in sets:
-        if s.kind == "minimum" and lowest is not None:
-            bound = c.lower_bound
-            if c.convexity == "convex" or bound is not None and s.value <= bound + 1e-12 * max(1.0, abs(bound)):
-                s.is_global = True
-            elif down is True:
-                s.is_global = False
-            elif complete and down is False and c.bounded_growth:
-                s.is_global = bool(s.value <= lowest + 1e-12 * max(1.0, abs(lowest)))
-        if s.kind == "maximum" and highest is not None:
-            if c.convexity == "concave":
-                s.is_global = True
-            elif up is True:
-                s.is_global = False
-            elif complete and up is False and c.bounded_growth:
-                s.is_global = bool(s.value >= highest - 1e-12 * max(1.0, abs(highest)))
+    others = (f.gradient(rng.uniform(low, high)) for _ in range(20))
+    return any(np.isfinite(g).all() and not np.allclose(g, here, rtol=1e-9, atol=1e-12) for g in others)
 
 
 def _formula(shown: Any) -> Formula | None:
-    return None if shown is None else Formula(shown["text"], shown["latex"])
+    return None if shown is None else Formula(**shown)
+
+
+def _formulas(shown: Any) -> list[Formula]:
+    return [Formula(**s) for s in shown]
 
 
 def _named(f: Function, x: np.ndarray) -> str:
-    return ", ".join(f"{s}={v:g}" for s, v in zip(f.symbols, x))
+    shown = [f"{s}={v:g}" for s, v in zip(f.symbols, x)]
+    return ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")
 
 
-def _way_down(f: Function, x: np.ndarray, at: tuple[float, np.ndarray]) -> Descent | None:
-    """Where descent goes from the first point: a real run, with a rate that the curvature there bears."""
-    if not np.isfinite(at[1]).all():
+def _way_down(f: Function, x: np.ndarray, gradient: np.ndarray) -> Descent | None:
+    """Where descent goes from the first point: a real run, with a rate that the curvature there bears, or a smaller one."""
+    if not np.isfinite(gradient).all():
         return None
-
-    def flat_function(t: Any) -> Any:
-        parts, start = [], 0
-        for shape in f.shapes:
-            n = int(np.prod(shape))
-            parts.append(t[start : start + n].reshape(shape) if shape else t[start])
-            start += n
-        return f._output(parts)
-
     _, h = f.gradient_and_hessian(x)
     curved = float(np.abs(np.linalg.eigvalsh(h)).max()) if np.isfinite(h).all() else 0.0
     lr = min(0.5 / curved, 1.0) if curved > 1e-9 else 0.1
-    best = None
-    for _ in range(6):
-        best = descend(flat_function, x, lr=lr, steps=400, tolerance=1e-6)
-        if best.stopped == "converged" or (best.stopped == "out of steps" and best.losses[-1] <= best.losses[0]):
+    run = descend(f.at_flat, x, lr=lr, steps=400, tolerance=1e-6)
+    for _ in range(5):
+        if run.stopped == "converged" or run.stopped == "out of steps" and run.losses[-1] <= run.losses[0]:
             break
         lr /= 4
-    return best
+        run = descend(f.at_flat, x, lr=lr, steps=400, tolerance=1e-6)
+    return run
