@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .blocks import LARGE, by_rows, empty, in_blocks
+
 F = TypeVar("F", bound=Callable[..., Any])
 PLAIN = frozenset({np.ndarray, np.float32, np.float64, np.float16, np.complex64, np.complex128, np.int64, np.int32, np.bool_})
 
@@ -37,39 +39,6 @@ def where(condition: Any, self: Any, other: Any) -> Any:
     """NumPy's `where`, with a NumPy scalar for a result of no dimension."""
     chosen: Any = np.where(condition, self, other)
     return chosen[()]
-
-
-LARGE = 1 << 16  # elements: from here on the pieces of a computation are kept within the processor's cache
-BLOCK = 1 << 15
-
-
-def empty(like: np.ndarray) -> np.ndarray:
-    """An uninitialised array of the shape and type of another; a large one starts at a cache line, where vector stores are fastest."""
-    if like.size <= LARGE:
-        return np.empty_like(like)
-    raw = np.empty(like.size * like.itemsize + 64, np.uint8)
-    start = -raw.__array_interface__["data"][0] % 64
-    return raw[start : start + like.size * like.itemsize].view(like.dtype).reshape(like.shape)
-
-
-def in_blocks(rule: Callable[..., Any], grad: np.ndarray, values: tuple[Any, ...]) -> Any:
-    """grad · rule(values), piece by piece, so that what the rule computes on the way stays in the cache."""
-    size = grad.size
-    for v in values:
-        if type(v) is np.ndarray and (v.shape != grad.shape or not v.flags.c_contiguous):
-            return grad * rule(*values)
-    if not grad.flags.c_contiguous:
-        return grad * rule(*values)
-    out = empty(grad)
-    flat_out, flat_grad = out.reshape(-1), grad.reshape(-1)
-    flat = [v.reshape(-1) if type(v) is np.ndarray else v for v in values]
-    for start in range(0, size, BLOCK):
-        piece = slice(start, start + BLOCK)
-        local = rule(*[v[piece] if type(v) is np.ndarray else v for v in flat])
-        if type(local) is not np.ndarray or local.base is not None:  # a number, or what was given: nothing to keep in the cache
-            return np.multiply(grad, rule(*values), out=out)
-        np.multiply(flat_grad[piece], local, out=flat_out[piece])
-    return out
 
 
 @array_function
@@ -103,23 +72,12 @@ exp = rounded_once(np.exp, math.exp)
 
 @array_function
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + e^-x), with one temporary."""
-    if type(x) is not np.ndarray or x.dtype.kind != "f" or x.ndim == 0:
-        return 1 / (1 + exp(-x))
-    if x.size <= LARGE or not x.flags.c_contiguous:
-        return _sigmoid_into(x, np.empty_like(x))
-    out = empty(x)
-    flat, into = x.reshape(-1), out.reshape(-1)
-    for start in range(0, x.size, BLOCK):
-        _sigmoid_into(flat[start : start + BLOCK], into[start : start + BLOCK])
-    return out
+    """1 / (1 + e^-x)."""
+    return in_blocks(_sigmoid, x) if type(x) is np.ndarray and x.size > LARGE else _sigmoid(x)
 
 
-def _sigmoid_into(x: np.ndarray, out: np.ndarray) -> np.ndarray:
-    np.negative(x, out)
-    np.exp(out, out)
-    out += 1
-    return np.reciprocal(out, out)
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
 
 
 @array_function
@@ -150,8 +108,10 @@ def logsumexp(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
 @array_function
 def softmax(x: Any, dim: int) -> Any:
     """e^x / Σ e^x along a dim."""
-    if x.size == 0:
-        return np.array(x)
+    return by_rows(_softmax, dim, x) if x.size else np.array(x)
+
+
+def _softmax(x: Any, dim: int) -> Any:
     t = np.exp(x - x.max(axis=dim, keepdims=True))
     t /= t.sum(axis=dim, keepdims=True)
     return t
@@ -160,20 +120,13 @@ def softmax(x: Any, dim: int) -> Any:
 @array_function
 def log_softmax(x: Any, dim: int) -> Any:
     """x - log Σ e^x along a dim."""
-    if x.size == 0:
-        return np.array(x)
-    if x.size > LARGE and x.ndim == 2 and dim in (1, -1) and x.flags.c_contiguous and x.shape[0] > 1:
-        out, rows = empty(x), max(1, BLOCK // x.shape[1])
-        for start in range(0, x.shape[0], rows):
-            _log_softmax_into(x[start : start + rows], out[start : start + rows], 1)
-        return out
-    return _log_softmax_into(x, np.empty_like(x), dim)
+    return by_rows(_log_softmax, dim, x) if x.size else np.array(x)
 
 
-def _log_softmax_into(x: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
-    np.subtract(x, x.max(axis=dim, keepdims=True), out)
-    out -= np.log(np.exp(out).sum(axis=dim, keepdims=True))
-    return out
+def _log_softmax(x: Any, dim: int) -> Any:
+    t = x - x.max(axis=dim, keepdims=True)
+    t -= np.log(np.exp(t).sum(axis=dim, keepdims=True))
+    return t
 
 
 @array_function

@@ -16,7 +16,7 @@ from ..graph.memory import alias, mark, materialize
 from ..graph.modes import inferring, mode
 from ..graph.node import Node, count
 from ..tensor import Tensor
-from .arrays import LARGE, in_blocks
+from .blocks import LARGE, in_blocks
 from .docs import docstring
 from .op import Op
 from .runtime import conj, fit, general, into, refuse, saved, saved_result, saved_tensor, sum_to
@@ -40,6 +40,7 @@ def build(op: Op) -> None:
     if op.broadcast:
         slots.append("shapes")
     space: dict[str, Any] = {"rule_" + t: r for t, r in op.rules.items()}
+    space |= {"chain_" + t: _chain(r) for t, r in op.rules.items() if callable(r)}
     space |= dict(
         __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, NUMBERS=NUMBERS, REALS=NUMBERS - {complex}, INTEGERS=INTEGERS, mode=mode,
         new=new, wrap=Tensor._wrap, count=count, ndarray=ndarray, f32=f32, f64=f64, F32=F32, F64=F64, general=general, refuse=refuse,
@@ -108,6 +109,11 @@ def _reader(name: str, saves: tuple[str, ...]) -> Callable[[Any], Any]:
     return read
 
 
+def _chain(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """An elementwise derivative with the incoming gradient multiplied in: what a large backward runs piece by piece."""
+    return lambda grad, *values: grad * rule(*values)
+
+
 def _indent(lines: list[str], by: int = 4) -> str:
     return textwrap.indent("\n".join(lines), " " * by)
 
@@ -133,7 +139,7 @@ def _backward(op: Op, graph: bool, wide: bool) -> str:
             elif graph:
                 inner.append(f"g_{t} = grad * {call}")
             else:
-                inner += [f"if type(grad) is ndarray and grad.size > LARGE: g_{t} = in_blocks(rule_{t}, grad, ({', '.join(wants)},))",
+                inner += [f"if type(grad) is ndarray and grad.size > LARGE: g_{t} = in_blocks(chain_{t}, {', '.join(['grad', *wants])})",
                           f"else: g_{t} = grad * {call}"]  # fmt: skip
         else:
             inner.append(f"g_{t} = {call}")

@@ -12,6 +12,7 @@ from .. import errors
 from ..dtypes import as_dtype
 from ..tensor import Tensor
 from . import arrays
+from .blocks import by_rows
 from .declare import linear, vjp
 from .elementwise import maximum, minimum
 from .runtime import conj, into
@@ -429,10 +430,19 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Tensor | N
     return result if out is None else into(out, result)
 
 
+
+def _softmax_vjp(grad: Any, result: Any, dim: int) -> Any:
+    return result * (grad - np.sum(grad * result, axis=dim, keepdims=True))
+
+
+def _log_softmax_vjp(grad: Any, result: Any, dim: int) -> Any:
+    return grad - np.exp(result) * np.sum(grad, axis=dim, keepdims=True)
+
+
 _softmax = vjp("_softmax", lambda self, dim: arrays.softmax(self, dim), node="SoftmaxBackward0",
-               self=lambda grad, result, dim: result * (grad - np.sum(grad * result, axis=dim, keepdims=True)))  # fmt: skip
+               self=lambda grad, result, dim: by_rows(_softmax_vjp, dim, grad, result))  # fmt: skip
 _log_softmax = vjp("_log_softmax", lambda self, dim: arrays.log_softmax(self, dim), node="LogSoftmaxBackward0",
-                   self=lambda grad, result, dim: grad - np.exp(result) * np.sum(grad, axis=dim, keepdims=True))  # fmt: skip
+                   self=lambda grad, result, dim: by_rows(_log_softmax_vjp, dim, grad, result))  # fmt: skip
 
 
 def _normalised(name: str, op: Callable[..., Tensor]) -> Callable[..., Tensor]:

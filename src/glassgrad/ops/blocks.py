@@ -1,0 +1,118 @@
+"""Large arrays piece by piece: a formula is recorded once, then each piece runs through it in buffers that stay in the cache.
+
+Written plainly, `grad * (1 - result * result)` makes an array for every operation; at a million elements fetching that memory
+costs more than the arithmetic. Recorded (see `recording`), it is three NumPy calls that all write into the result's own memory.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..recording import Ref, Tape, TraceError
+
+LARGE = 1 << 16  # elements: from here on an elementwise formula runs in pieces
+PIECE = 1 << 16
+
+
+class Plan(NamedTuple):
+    """`run(inputs…, buffers…, result)` computes one piece of a formula; the result has `dtype`, the buffers those in `buffers`."""
+
+    run: Callable[..., None]
+    buffers: list[np.dtype]
+    dtype: np.dtype
+
+
+def empty(like: np.ndarray, dtype: Any = None) -> np.ndarray:
+    """An uninitialised array of the shape of another; a large one starts at a cache line, where vector stores are fastest."""
+    dtype = like.dtype if dtype is None else dtype
+    if like.size <= LARGE:
+        return np.empty(like.shape, dtype)
+    raw = np.empty(like.size * dtype.itemsize + 64, np.uint8)
+    start = -raw.__array_interface__["data"][0] % 64
+    return raw[start : start + like.size * dtype.itemsize].view(dtype).reshape(like.shape)
+
+
+def in_blocks(formula: Callable[..., Any], *values: Any) -> Any:
+    """formula(*values) of arrays of one shape and of numbers, in pieces where its steps allow it, else at once."""
+    arrays = [v for v in values if type(v) is np.ndarray]
+    first = arrays[0]
+    if any(a.shape != first.shape or not a.flags.c_contiguous for a in arrays):
+        return formula(*values)
+    found = plan(formula, tuple(v.dtype if type(v) is np.ndarray else v for v in values), tuple(type(v) is np.ndarray for v in values))
+    if found is None:
+        return formula(*values)
+    out = empty(first, found.dtype)
+    flat, result = [a.reshape(-1) for a in arrays], out.reshape(-1)
+    buffers = [np.empty(PIECE, d) for d in found.buffers]
+    for start in range(0, first.size, PIECE):
+        piece = slice(start, start + PIECE)
+        target = result[piece]
+        if target.size < PIECE:
+            buffers = [b[: target.size] for b in buffers]
+        found.run(*[a[piece] for a in flat], *buffers, target)
+    return out
+
+
+def by_rows(function: Callable[..., Any], dim: int, *values: Any) -> Any:
+    """function(*values, dim) of arrays of one shape, where each row along `dim` is computed by itself: large ones some rows at a time."""
+    first = values[0]
+    if type(first) is not np.ndarray or first.size <= LARGE or dim not in (-1, first.ndim - 1):
+        return function(*values, dim)
+    if any(type(v) is not np.ndarray or v.shape != first.shape or not v.flags.c_contiguous for v in values):
+        return function(*values, dim)
+    out = empty(first)
+    rows, target = [v.reshape(-1, first.shape[-1]) for v in values], out.reshape(-1, first.shape[-1])
+    step = max(1, PIECE // first.shape[-1])
+    for start in range(0, len(target), step):
+        target[start : start + step] = function(*[r[start : start + step] for r in rows], 1)
+    return out
+
+
+@functools.lru_cache(maxsize=1024)
+def plan(formula: Callable[..., Any], kinds: tuple[Any, ...], is_array: tuple[bool, ...]) -> Plan | None:
+    """The plan of a formula for inputs of these dtypes (or numbers); None where it is more than elementwise NumPy calls."""
+    tape = Tape(strict=True)
+    try:
+        with np.errstate(all="ignore"):
+            result = formula(*[tape.input(np.ones(1, k)) if a else k for k, a in zip(kinds, is_array)])
+    except TraceError:
+        return None
+    program = tape.program([result])
+    steps = program.steps
+    elementwise = all(isinstance(s.function, np.ufunc) and s.function.nout == 1 and not s.kwargs and s.shape == (1,) for s in steps)
+    if not elementwise or not steps or program.outputs != [Ref(program.inputs + len(steps) - 1)]:
+        return None
+    return _write(steps, program.inputs)
+
+
+def _write(steps: list[Any], inputs: int) -> Plan:
+    """The steps as source, each result in a buffer that no later step reads: the formula's own result first, where the dtype fits."""
+    dtype = steps[-1].dtype
+    last = {a.index: i for i, s in enumerate(steps) for a in s.args if isinstance(a, Ref)}
+    name = {i: f"x{i}" for i in range(inputs)}
+    holds, free = {"out": dtype}, ["out"]
+    space: dict[str, Any] = {}
+    lines = []
+    for i, step in enumerate(steps):
+        args = []
+        for a in step.args:
+            if isinstance(a, Ref):
+                args.append(name[a.index])
+            else:
+                args.append(f"c{len(space)}")
+                space[args[-1]] = np.asarray(a, step.dtype) if type(a) in (int, float) and step.dtype.kind in "fc" else a
+        free += {n for a in step.args if isinstance(a, Ref) and last[a.index] == i and (n := name[a.index]) in holds}
+        into = "out" if i == len(steps) - 1 else next((n for n in free if holds[n] == step.dtype), f"b{len(holds)}")
+        if into in free:
+            free.remove(into)
+        holds[into] = step.dtype
+        name[inputs + i] = into
+        space[f"f{i}"] = step.function
+        lines.append(f"    f{i}({', '.join(args)}, {into})")
+    buffers = {n: d for n, d in holds.items() if n != "out"}
+    exec(f"def run({', '.join([*(f'x{i}' for i in range(inputs)), *buffers, 'out'])}):\n" + "\n".join(lines), space)
+    return Plan(space["run"], list(buffers.values()), dtype)
