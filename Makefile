@@ -22,12 +22,13 @@ record: $(VENV)/torch
 	GLASSGRAD_ORACLE=record $(BIN)/python -m pytest -p no:xdist
 
 check: $(VENV)/dev
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 src --doctest-modules --ignore=src/glassgrad/__main__.py
 	$(MAKE) test
 
 bench: $(VENV)/bench
+	$(BIN)/python -m compileall -q src
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/run.py
 
 lock: $(VENV)/dev
