@@ -49,11 +49,18 @@ def test_one_buffer_is_enough_for_tanh():
     assert found.buffers == [] and found.dtype == np.float32
 
 
-def test_what_is_not_elementwise_runs_at_once():
-    x = np.ones((300, 300))
-    assert in_blocks(lambda a: a - a.sum(), x).sum() == x.size - x.size**2
-    assert in_blocks(lambda a, n: a * n, np.ones((3, 3)).T, 2.0).sum() == 18
-    assert in_blocks(lambda a: np.where(a > 0, a, 0), x).shape == x.shape
+def test_what_has_no_plan_runs_in_pieces_too():
+    x = np.arange(float(SIZE)) - 1000
+    pieces = []
+
+    def formula(a, low):
+        pieces.append(getattr(a, "size", None))
+        return np.where(a > low, a, low)
+
+    np.testing.assert_array_equal(in_blocks(formula, x, 3), np.maximum(x, 3))
+    assert pieces[-3:] == [blocks.PIECE, blocks.PIECE, 77]
+    strided = np.ones((SIZE, 2))[:, 0]
+    assert in_blocks(formula, strided, 3).sum() == 3 * SIZE and pieces[-1] == SIZE
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])

@@ -118,7 +118,14 @@ def descend(order: list[Any], grads: dict[Any, Any], freed: Any) -> None:
                 outs = after_node(n, outs, g, False)
         else:
             outs = n.backward(g, freed)
-        for e, gi in zip(n.edges, outs):
+        edges = n.edges
+        if len(edges) == 1:
+            (e,), (gi,) = edges, outs
+            if e is not None and gi is not None:
+                p = look(e)
+                grads[e] = gi if p is None else p + gi
+            continue
+        for e, gi in zip(edges, outs):
             if e is not None and gi is not None:
                 p = look(e)
                 grads[e] = gi if p is None else p + gi

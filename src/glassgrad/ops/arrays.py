@@ -165,33 +165,50 @@ def take(x: Any, index: Any) -> Any:
 
 
 _TAIL = 6.0  # erfc(6) is below 2^-54: in float64 erf is 1 from here on
-_LOW, _HIGH = 1 / (_TAIL + 0.5), 1 / 1.5
-
-
-def _fit_erf() -> tuple[np.ndarray, np.ndarray]:
-    """Chebyshev coefficients of erf(x)/x in x² on [0, 1], and of e^{x²}·erfc(x) in a mapped variable on [1, 6].
-
-    Interpolated at Chebyshev nodes from the standard library's erf and erfc, once, on first use; see Trefethen,
-    Approximation Theory and Approximation Practice (2013), chapters 4 and 8.
-    """
-    cheb = np.polynomial.chebyshev
-    near: Any = cheb.chebinterpolate(  # type: ignore[type-var]
-        lambda u: np.array([math.erf(math.sqrt(v)) / math.sqrt(v) for v in (u + 1) / 2]), 17)
-    far: Any = cheb.chebinterpolate(  # type: ignore[type-var]
-        lambda u: np.array([math.exp(x * x) * math.erfc(x) for x in (_unmap(v) for v in u)]), 40
-    )
-    return near, far
+_LOW, _HIGH = 1 / (_TAIL + 0.5), 1 / 1.3
 
 
 def _unmap(u: float) -> float:
-    """x in [1, 6] of the mapped variable in [-1, 1]: affine in 1 / (x + 1/2)."""
+    """x in [0.8, 6] of the mapped variable in [-1, 1]: affine in 1 / (x + 1/2)."""
     s = _LOW + (u + 1) / 2 * (_HIGH - _LOW)
     return 1 / s - 0.5
 
 
 @functools.cache
-def _erf_coefficients() -> tuple[np.ndarray, np.ndarray]:
-    return _fit_erf()
+def _erf_coefficients(single: bool) -> tuple[list[float], list[float]]:
+    """Of erf(x)/x on [0, 1] the Taylor series in x²; of e^{x²}·erfc(x) above 1 a Chebyshev series in a mapped variable.
+
+    As many terms as the precision asks for. The second interpolates the standard library's erfc at Chebyshev nodes, once, on
+    first use; see Trefethen, Approximation Theory and Approximation Practice (2013), chapters 4 and 8.
+    """
+    near = [2 / math.sqrt(math.pi) * (-1) ** k / (math.factorial(k) * (2 * k + 1)) for k in range(11 if single else 20)]
+    interpolate: Any = np.polynomial.chebyshev.chebinterpolate
+    far = interpolate(lambda u: np.array([math.exp(x * x) * math.erfc(x) for x in (_unmap(v) for v in u)]), 14 if single else 40)
+    return near, far.tolist()
+
+
+def _horner(coefficients: list[float], w: np.ndarray) -> np.ndarray:
+    """Σ c_k w^k."""
+    out = np.full_like(w, coefficients[-1])
+    for c in coefficients[-2::-1]:
+        out *= w
+        out += c
+    return out
+
+
+def _series(coefficients: list[float], u: np.ndarray) -> np.ndarray:
+    """Σ c_k T_k(u) by Clenshaw's recurrence, in three buffers."""
+    last, before, spare = np.zeros_like(u), np.zeros_like(u), np.empty_like(u)
+    twice = 2 * u
+    for c in coefficients[:0:-1]:
+        np.multiply(twice, last, spare)
+        spare -= before
+        spare += c
+        last, before, spare = spare, last, before
+    last *= u
+    last -= before
+    last += coefficients[0]
+    return last
 
 
 @array_function
@@ -201,12 +218,15 @@ def erf(x: Any) -> Any:
         if x.ndim == 0:
             return x.dtype.type(math.erf(x))
         return np.array([math.erf(v) for v in x.ravel().tolist()], x.dtype).reshape(x.shape)
-    near, far = _erf_coefficients()
-    cheb = np.polynomial.chebyshev
-    v = np.abs(x.astype(np.float64))
+    return in_blocks(_erf, x)
+
+
+def _erf(x: np.ndarray) -> np.ndarray:
+    near, far = _erf_coefficients(x.dtype.itemsize <= 4)
+    v = np.abs(x if x.dtype.itemsize >= 4 else x.astype(np.float32))
     inner = np.minimum(v, 1.0)
-    small = inner * cheb.chebval(2 * inner * inner - 1, near)
+    small = inner * _horner(near, inner * inner)
     outer = np.clip(v, 1.0, _TAIL)
     u = 2 * (1 / (outer + 0.5) - _LOW) / (_HIGH - _LOW) - 1
-    large = 1 - np.exp(-outer * outer) * cheb.chebval(u, far)
+    large = 1 - np.exp(-outer * outer) * _series(far, u)
     return np.copysign(np.where(v <= 1, small, np.where(np.isnan(v), v, large)), x).astype(x.dtype)

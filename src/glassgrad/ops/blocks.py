@@ -37,14 +37,14 @@ def empty(like: np.ndarray, dtype: Any = None) -> np.ndarray:
 
 
 def in_blocks(formula: Callable[..., Any], *values: Any) -> Any:
-    """formula(*values) of arrays of one shape and of numbers, in pieces where its steps allow it, else at once."""
+    """formula(*values), elementwise, of arrays of one shape and of numbers; in pieces where that saves memory traffic."""
     arrays = [v for v in values if type(v) is np.ndarray]
     first = arrays[0]
-    if any(a.shape != first.shape or not a.flags.c_contiguous for a in arrays):
+    if first.size <= LARGE or any(a.shape != first.shape or not a.flags.c_contiguous for a in arrays):
         return formula(*values)
     found = plan(formula, tuple(v.dtype if type(v) is np.ndarray else v for v in values), tuple(type(v) is np.ndarray for v in values))
     if found is None:
-        return formula(*values)
+        return _unplanned(formula, first, values)
     out = empty(first, found.dtype)
     flat, result = [a.reshape(-1) for a in arrays], out.reshape(-1)
     buffers = [np.empty(PIECE, d) for d in found.buffers]
@@ -54,6 +54,21 @@ def in_blocks(formula: Callable[..., Any], *values: Any) -> Any:
         if target.size < PIECE:
             buffers = [b[: target.size] for b in buffers]
         found.run(*[a[piece] for a in flat], *buffers, target)
+    return out
+
+
+def _unplanned(formula: Callable[..., Any], first: np.ndarray, values: tuple[Any, ...]) -> np.ndarray:
+    """In pieces all the same, each at once: for a formula that holds more than NumPy's elementwise functions (`where`, a series)."""
+    flat = [v.reshape(-1) if type(v) is np.ndarray else v for v in values]
+    out = None
+    for start in range(0, first.size, PIECE):
+        piece = slice(start, start + PIECE)
+        part = formula(*[v[piece] if type(v) is np.ndarray else v for v in flat])
+        if out is None:
+            out = empty(first, part.dtype)
+            target = out.reshape(-1)
+        target[piece] = part
+    assert out is not None
     return out
 
 
@@ -74,7 +89,7 @@ def by_rows(function: Callable[..., Any], dim: int, *values: Any) -> Any:
 
 @functools.lru_cache(maxsize=1024)
 def plan(formula: Callable[..., Any], kinds: tuple[Any, ...], is_array: tuple[bool, ...]) -> Plan | None:
-    """The plan of a formula for inputs of these dtypes (or numbers); None where it is more than elementwise NumPy calls."""
+    """The plan of a formula for inputs of these dtypes (or numbers); None where it is more than NumPy's elementwise functions."""
     tape = Tape(strict=True)
     try:
         with np.errstate(all="ignore"):

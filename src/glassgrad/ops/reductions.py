@@ -191,10 +191,10 @@ def std_mean(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool
 # ------------------------------------------------------------------------------------------------ products
 def _others(self: Any, axis: int) -> Any:
     """At each place the product of all the others along `axis`: what is left of it times what is right."""
-    ones = np.ones_like(np.take(self, [0], axis))
-    last = self.shape[axis] - 1
-    left = np.concatenate([ones, np.cumprod(np.take(self, range(last), axis), axis)], axis)
-    right = np.flip(np.concatenate([ones, np.cumprod(np.flip(np.take(self, range(1, last + 1), axis), axis), axis)], axis), axis)
+    before = (slice(None),) * axis
+    ones = np.ones_like(self[(*before, slice(0, 1))])
+    left = np.concatenate([ones, np.cumprod(self[(*before, slice(0, -1))], axis)], axis)
+    right = np.flip(np.concatenate([ones, np.cumprod(np.flip(self[(*before, slice(1, None))], axis), axis)], axis), axis)
     return left * right
 
 

@@ -42,6 +42,8 @@ def fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
 
 def conj(x: Any) -> Any:
     """The conjugate of complex values; real ones as they are."""
+    if type(x) is ndarray and x.dtype.kind == "f":
+        return x
     return np.conj(x) if is_complex(x) else x
 
 
