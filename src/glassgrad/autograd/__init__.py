@@ -2,11 +2,11 @@
 
 from ..graph.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 from ..tensor import Tensor as Variable
-from . import function, graph
+from . import function, functional, graph
 from .backward import backward, grad
 from .function import Function
 
 __all__ = [
-    "Function", "Variable", "backward", "enable_grad", "function", "grad", "graph", "inference_mode",
+    "Function", "Variable", "backward", "enable_grad", "function", "functional", "grad", "graph", "inference_mode",
     "no_grad", "set_grad_enabled",
 ]  # fmt: skip
