@@ -3,7 +3,7 @@
 A program is data: a list of steps on numbered tensors. `run(T, program)` returns everything that a user could see: which error each
 step raised, the shape, flags, node, version and values of every tensor, and the gradients of the leaves. `text(program)` writes it as code.
 
-    python tests/programs.py 10000 [FIRST]     runs that many against PyTorch, and prints the shortest that differ (make fuzz)
+    python tests/fuzz.py 10000 [FIRST]     runs that many against PyTorch, and prints the shortest that differ (make fuzz)
 """
 
 from __future__ import annotations
