@@ -19,7 +19,7 @@ from ..tensor import Tensor
 from .arrays import LARGE, in_blocks
 from .docs import docstring
 from .op import Op
-from .runtime import conj, fit, general, into, refuse, saved, saved_result, saved_tensor, sum_to
+from .runtime import conj, fit, for_operator, general, into, refuse, saved, saved_result, saved_tensor, sum_to
 
 new, ndarray = object.__new__, np.ndarray
 INTEGERS = frozenset({np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_})
@@ -49,11 +49,18 @@ def build(op: Op) -> None:
     body: dict[str, Any] = {"__slots__": tuple(slots), "saves": op_saves, "op": op}
     for name in op_saves + shapes + statics:
         body[f"_saved_{_public_saved(name)}"] = property(_reader(name, op_saves))
-    op.node = type(op.node_name, (Node,), body)
+    for name, shown in op.shows.items():
+        body[f"_saved_{name}"] = property(shown) if callable(shown) else shown
+    if "::" in op.node_name:
+        body["name"] = lambda self: op.node_name
+    op.node = type(op.node_name.rpartition("::")[2], (Node,), body)
     if op.kind == "elementwise":
-        op.general_node = type(op.node_name, (op.node,), {"__slots__": ("dtypes",)})
+        op.general_node = type(op.node.__name__, (op.node,), {"__slots__": ("dtypes",)})
     space |= {"node": op.node, "compile_op": lambda: _compile(op, space, lambda: _function(op, op_saves, shapes, statics))}
     call = op.call = space["call"] = FunctionType(_first_call.__code__, space, op.name)
+    if op.kind == "elementwise" and len(op.tensors) == 2:
+        op.operator = FunctionType(_first_call.__code__, dict(space), op.name)  # the same code; only `general` is another
+        op.operator.__globals__["call"] = op.operator
     call.__qualname__ = op.name
     call.__module__ = "glassgrad"
     call.__doc__ = op.doc or docstring(op.name, op.floats, len(op.tensors) > 1)
@@ -82,7 +89,10 @@ def _compile(op: Op, space: dict[str, Any], function: Callable[[], str]) -> None
     op.node.backward, op.node.backward_graph = space["backward"], space["backward_graph"]
     if op.general_node is not None:
         op.general_node.backward, op.general_node.backward_graph = space["general_backward"], space["general_backward_graph"]
-    call.__code__, call.__defaults__, call.__kwdefaults__ = real.__code__, real.__defaults__, real.__kwdefaults__
+    if op.operator is not None:
+        op.operator.__globals__.update(space, general=for_operator, call=op.operator)
+    for function in (call, op.operator) if op.operator is not None else (call,):
+        function.__code__, function.__defaults__, function.__kwdefaults__ = real.__code__, real.__defaults__, real.__kwdefaults__
 
 
 def _python_signature(op: Op) -> inspect.Signature:
@@ -133,7 +143,7 @@ def _backward(op: Op, graph: bool, wide: bool) -> str:
             elif graph:
                 inner.append(f"g_{t} = grad * {call}")
             else:
-                inner += [f"if type(grad) is ndarray and grad.size > LARGE: g_{t} = in_blocks(rule_{t}, grad, ({', '.join(wants)},))",
+                inner += [f"if type(grad) is ndarray and grad.size > LARGE: g_{t} = in_blocks(rule_{t}, grad, ({''.join(w + ', ' for w in wants)}))",
                           f"else: g_{t} = grad * {call}"]  # fmt: skip
         else:
             inner.append(f"g_{t} = {call}")
@@ -281,7 +291,8 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
                 *_indent([*both, "n.shapes = shapes", *FINISH]).splitlines(),
                 *PLAIN,
             ]  # fmt: skip
-        lines += ["except (ValueError, TypeError, AttributeError) as error:", f"    raise refuse(OP, error, ({inputs})) from None"]
+        lines += [f"except AttributeError: return general(OP, ({inputs}), {statics_tuple})",
+                  "except (ValueError, TypeError) as error:", f"    raise refuse(OP, error, ({inputs})) from None"]  # fmt: skip
         lines += RESULT
         if len(op.tensors) == 1:
             made += [*_indent(FINISH).splitlines(), *PLAIN]
