@@ -56,6 +56,7 @@ ROWS = [
     unary("acosh", (1.2, 3.0)),
     unary("square", ops=("_pow_number",)),
     *[unary(n, smooth=False) for n in "sign floor ceil trunc relu".split()],
+    row("sgn", lambda T, x: T.sgn(x), ONE, "sgn", smooth=False),
     unary("round", smooth=False, ops=("_round",)),
     *[binary(n) for n in "add sub mul div".split()],
     binary("atan2"),
@@ -71,6 +72,8 @@ ROWS = [
     row("power of a number", lambda T, x: 2.5**x + 1**x, ONE, "_pow_base", domain=(0.5, 2.0)),
     row("remainder number", lambda T, x: x % 0.7, ONE, "_remainder_number", smooth=False),
     row("fmod number", lambda T, x: T.fmod(x, 0.7), ONE, "_fmod_number", smooth=False),
+    row("div floor", lambda T, x, y: T.div(x, y, rounding_mode="floor"), TWO, "_div_floor", domain=(0.5, 3.0), smooth=False),
+    row("div trunc", lambda T, x, y: T.div(x, y, rounding_mode="trunc"), TWO, "_div_trunc", domain=(0.5, 3.0), smooth=False),
     row("round decimals", lambda T, x: T.round(x, decimals=1), ONE, "_round_decimals", smooth=False),
     row("clamp", lambda T, x: x.clamp(-0.5, 1.0), ONE, "_clamp_numbers"),
     row("clamp below", lambda T, x: x.clamp(min=0.1), ONE, "_clamp_numbers"),
@@ -142,6 +145,7 @@ ROWS = [
     row("chunk unbind", lambda T, x: list(x.chunk(2)) + list(x.unbind(0)), [((3, 2),), ((3,),)]),
     row("meshgrid", lambda T, x, y: list(T.meshgrid(x, y, indexing="ij")), [((2,), (3,))]),
     row("clone", lambda T, x: x.clone() * x, MATRIX, "_clone"),
+    row("contiguous", lambda T, x: x.transpose(0, -1).contiguous() * x.transpose(0, -1), MATRIX, "_in_order"),
     row("to", lambda T, x: x.to(T.float32).to(T.float64), MATRIX, "_to"),
     # indexing
     row("select", lambda T, x: x[1] * x[-1], MATRIX, "_select"),
@@ -166,6 +170,7 @@ def put(T: Any, x: Any) -> Any:
 
 
 UNTABLED = {
+    "_floor_divide": "has no derivative, and says so: programs.txt",
     "softplus": "in nn.functional, not yet a public name: tested in test_ops.py",
     "_embed": "the transpose of a basic index: reached by second derivatives", "_embed_add": "the transpose of a gather: likewise",
     "_embed_diagonal": "the transpose of diagonal: likewise", "_real": "complex: test_ops.py", "_imag": "complex: test_ops.py",

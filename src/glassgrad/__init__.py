@@ -6,6 +6,7 @@ import warnings as _warnings
 from . import autograd, cuda, ops
 from .dtypes import (
     bool,
+    can_cast,
     cdouble,
     cfloat,
     complex64,
@@ -24,6 +25,7 @@ from .dtypes import (
     int32,
     int64,
     long,
+    promote_types,
     set_default_dtype,
     short,
     uint8,
@@ -45,11 +47,13 @@ from .ops.creation import (
     logspace,
     ones,
     ones_like,
+    scalar_tensor,
     tensor,
     zeros,
     zeros_like,
 )  # fmt: skip
 from .ops.creation import complex_ as complex
+from .ops.creation import range_ as range
 from .ops.elementwise import (
     abs,
     acos,
@@ -62,11 +66,15 @@ from .ops.elementwise import (
     atan2,
     atanh,
     bitwise_and,
+    bitwise_left_shift,
     bitwise_not,
     bitwise_or,
+    bitwise_right_shift,
     bitwise_xor,
     ceil,
     clamp,
+    clamp_max,
+    clamp_min,
     clip,
     cos,
     cosh,
@@ -101,13 +109,17 @@ from .ops.elementwise import (
     mul,
     ne,
     neg,
+    nonzero,
+    positive,
     pow,
     reciprocal,
     relu,
+    relu_,
     remainder,
     round,
     rsqrt,
     rsub,
+    sgn,
     sigmoid,
     sign,
     signbit,
@@ -121,15 +133,21 @@ from .ops.elementwise import (
     trunc,
     where,
 )  # fmt: skip
+from .ops.extremes import amax, amin, argmax, argmin
+from .ops.extremes import max_ as max
+from .ops.extremes import min_ as min
 from .ops.indexing import index_put, masked_fill, masked_select, narrow, select
 from .ops.joins import cat, chunk, concat, concatenate, split, stack, unbind
+from .ops.legacy import TYPES as _legacy
 from .ops.products import bmm, dot, einsum, ger, matmul, mm, mv, outer
 from .ops.random import (
     Generator,
+    bernoulli,
     default_generator,
     get_rng_state,
     initial_seed,
     manual_seed,
+    normal,
     rand,
     rand_like,
     randint,
@@ -141,11 +159,8 @@ from .ops.random import (
     set_rng_state,
 )  # fmt: skip
 from .ops.reductions import all_ as all
+from .ops.reductions import any_ as any
 from .ops.reductions import (
-    amax,
-    amin,
-    argmax,
-    argmin,
     count_nonzero,
     cumprod,
     cumsum,
@@ -161,10 +176,11 @@ from .ops.reductions import (
     var,
     var_mean,
 )  # fmt: skip
-from .ops.reductions import any_ as any
-from .ops.reductions import max_ as max
-from .ops.reductions import min_ as min
 from .ops.shapes import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    broadcast_shapes,
     broadcast_tensors,
     broadcast_to,
     clone,
@@ -191,12 +207,28 @@ from .ops.shapes import (
 )  # fmt: skip
 from .placement import Size, device, layout, strided
 from .printing import set_printoptions
-from .queries import is_complex, is_floating_point, is_tensor, numel
+from .queries import (
+    detach,
+    is_complex,
+    is_conj,
+    is_floating_point,
+    is_inference,
+    is_nonzero,
+    is_same_size,
+    is_signed,
+    is_tensor,
+    numel,
+    result_type,  # fmt: skip
+    typename,
+)
 from .tensor import Tensor
 from .version import VERSION as __version__
 
+BoolTensor, ByteTensor, CharTensor, ShortTensor, IntTensor, LongTensor = (_legacy[d] for d in (bool, uint8, int8, int16, int32, int64))
+HalfTensor, FloatTensor, DoubleTensor = (_legacy[d] for d in (float16, float32, float64))
 absolute, multiply, subtract, divide, true_divide, negative = abs, mul, sub, div, div, neg
 arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, atan2, asinh, acosh, atanh
+argwhere = nonzero
 less, less_equal, greater, greater_equal, not_equal, fix = lt, le, gt, ge, ne, trunc
 int, float = int32, float32
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,8 @@ def set_default_dtype(d: dtype, /) -> None:
     >>> gg.set_default_dtype(gg.float32)
     """
     if not isinstance(d, dtype) or not d.is_floating_point:
-        raise TypeError("only floating-point types are supported as the default type")
+        prefix = "" if isinstance(d, dtype) else "invalid dtype object: "
+        raise TypeError(prefix + "only floating-point types are supported as the default type")
     defaults.set(d)
 
 
@@ -133,6 +135,29 @@ def promote(a: np.dtype, b: np.dtype) -> np.dtype:
     if high.kind == "c" and low.kind == "f":
         return np.promote_types(high, low)
     return high
+
+
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The smallest dtype that holds values of both.
+
+    >>> import glassgrad as gg
+    >>> gg.promote_types(gg.int32, gg.float16)
+    torch.float16
+    """
+    for position, given in enumerate((type1, type2), 1):
+        if not isinstance(given, dtype):
+            raise TypeError(f"promote_types(): argument 'type{position}' (position {position}) must be torch.dtype, not {type(given).__name__}")
+    return FROM_NUMPY[promote(type1.numpy, type2.numpy)]
+
+
+def can_cast(from_: dtype, to: dtype) -> builtins.bool:
+    """Whether PyTorch's rules allow the cast: never from complex to real, from floating to integer, or from a number to bool.
+
+    >>> import glassgrad as gg
+    >>> gg.can_cast(gg.float64, gg.float32), gg.can_cast(gg.float32, gg.int64)
+    (True, False)
+    """
+    return _RANK[from_.numpy.kind] <= _RANK[to.numpy.kind]
 
 
 def _over(higher: np.dtype | None, lower: np.dtype | None) -> np.dtype | None:
@@ -199,7 +224,7 @@ class finfo:
         self.dtype, self.bits = d.to_real().name, info.bits
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.tiny)
-        self.resolution = float(info.resolution)
+        self.resolution = float(f"1e-{info.precision}")
 
     def __repr__(self) -> str:
         return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
@@ -216,12 +241,14 @@ class iinfo:
 
     def __init__(self, type: Any):
         d = as_dtype(type)
+        if d is bool:
+            raise TypeError("torch.bool is not supported by torch.iinfo")
         if d.numpy.kind not in "iu":
             raise TypeError("torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'")
         info: Any = np.iinfo(d.numpy)
         self.dtype, self.bits, self.max, self.min = d.name, info.bits, int(info.max), int(info.min)
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 

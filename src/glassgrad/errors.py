@@ -71,6 +71,31 @@ def leaf_in_place(view: bool = False) -> RuntimeError:
     )
 
 
+def view_of_no_grad() -> RuntimeError:
+    return explain(
+        RuntimeError(
+            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
+            "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either "
+            "both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to "
+            "be tracked)."
+        ),
+        where=line_of(users_place()),
+    )
+
+
+def one_of_several_views(name: str, nr: int) -> RuntimeError:
+    return explain(
+        RuntimeError(
+            f"Output {nr} of {name} is a view and is being modified inplace. This view is the output of a function that returns "
+            "multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace "
+            "operation by an out-of-place one."
+        ),
+        "its sisters share the memory that would be overwritten, and the gradient of all of them flows through one node",
+        line_of(users_place()),
+        "write `part = part * 2` for `part *= 2`, or take a single view (`x[0]`), which may be written",
+    )
+
+
 def modified_in_place(node: Any, name: str, data: Any, source: str | None, now: int, saved: int, writer: Any) -> RuntimeError:
     from .dtypes import FROM_NUMPY
 
@@ -146,11 +171,11 @@ def scalar_outputs_only(shape: Any) -> RuntimeError:
     )
 
 
-def not_a_leaf_flag() -> RuntimeError:
+def not_a_leaf_flag(value: bool = False) -> RuntimeError:
     return explain(
         RuntimeError(
-            "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
-            "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            "you can only change requires_grad flags of leaf variables." + ("" if value else
+            " If you want to use a computed variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().")
         ),
         "the tensor was computed from others that require grad, so it does too",
         line_of(users_place()),
@@ -197,6 +222,14 @@ def refused(op: str, error: Exception, arrays: list[Any]) -> Exception:
         f"{op} could not be computed for shapes {', '.join(map(str, shapes))}",
         line_of(users_place()),
     )
+
+
+def no_kernel(why: Any, dtype: Any) -> Exception:
+    """The error for a dtype that an op is not made for; `why` is PyTorch's name of the kernel, or an exception."""
+    from .dtypes import FROM_NUMPY
+
+    error = NotImplementedError(f'"{why}" not implemented for \'{FROM_NUMPY[dtype].type_name}\'') if isinstance(why, str) else type(why)(*why.args)
+    return explain(error, where=line_of(users_place()), fix="cast the tensor first: x.float(), x.long(), x.real")
 
 
 def broadcast_clash(a: tuple[int, ...], b: tuple[int, ...]) -> RuntimeError | None:

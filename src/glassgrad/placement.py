@@ -17,6 +17,15 @@ class Size(tuple[int, ...]):
 
     __slots__ = ()
 
+    def __new__(cls, sizes: Any = ()) -> Size:
+        found = sizes if type(sizes) is tuple else tuple(sizes)
+        for i, n in enumerate(found):
+            if type(n) is not int:
+                if not hasattr(n, "__index__"):
+                    raise TypeError(f"torch.Size() takes an iterable of 'int' (item {i} is '{type(n).__name__}')")
+                return tuple.__new__(cls, [k.__index__() for k in found])
+        return tuple.__new__(cls, found)
+
     def __repr__(self) -> str:
         return f"torch.Size([{', '.join(map(str, self))}])"
 
@@ -32,7 +41,17 @@ class Size(tuple[int, ...]):
         return Size(got) if isinstance(i, slice) else got
 
     def __add__(self, other: Any) -> Any:
-        return Size(tuple(self) + tuple(other))
+        if not isinstance(other, tuple):
+            raise TypeError(f"can only concatenate tuple (not {type(other).__name__}) to torch.Size")
+        return Size((*self, *other))
+
+    def __radd__(self, other: Any) -> Any:
+        return Size((*other, *self)) if isinstance(other, tuple) else NotImplemented
+
+    def __mul__(self, times: Any) -> Any:
+        return Size(tuple.__mul__(self, times))
+
+    __rmul__ = __mul__
 
 
 class device:
@@ -49,20 +68,14 @@ class device:
         if isinstance(type, device):
             type, index = type.type, type.index
         self.type: str
-        name, _, number = str(type).partition(":")
-        if number:
-            index = int(number)
-        if name in ("cuda", "mps", "xpu"):
-            raise errors.explain(
-                AssertionError("Torch not compiled with CUDA enabled") if name == "cuda"
-                else RuntimeError(f"no {name} device is available"),
-                f"glassgrad computes on the CPU: there is no device {type!r}",
-                errors.line_of(errors.users_place()),
-                "device = 'cuda' if torch.cuda.is_available() else 'cpu' chooses 'cpu' here",
-            )  # fmt: skip
-        if name not in ("cpu", "meta"):
-            raise RuntimeError(f"Expected one of cpu, cuda, meta device type at start of device string: {name}")
-        self.type, self.index = name, index
+        if isinstance(type, int):
+            raise RuntimeError("Cannot access accelerator device when none is available.")
+        name, colon, number = str(type).partition(":")
+        if colon and not number.isdigit() or not name.isalpha():
+            raise RuntimeError(f"Invalid device string: {str(type)!r}")
+        if name not in KINDS:
+            raise RuntimeError(f"Expected one of {', '.join(KINDS)} device type at start of device string: {name}")
+        self.type, self.index = name, int(number) if number else index
 
     def __repr__(self) -> str:
         return f"device(type={self.type!r}{'' if self.index is None else f', index={self.index}'})"
@@ -77,7 +90,21 @@ class device:
         return hash((self.type, self.index))
 
 
+KINDS = ("cpu cuda ipu xpu mkldnn opengl opencl ideep hip ve fpga maia xla lazy vulkan mps meta hpu mtia privateuseone").split()
 CPU = device("cpu")
+
+
+def on_cpu(where: Any) -> None:
+    """Raises unless `where` names the CPU: nothing else computes here."""
+    found = where if isinstance(where, device) else device(where)
+    if found.type != "cpu":
+        raise errors.explain(
+            AssertionError(f"Torch not compiled with {found.type.upper()} enabled") if found.type in ("cuda", "xpu")
+            else NotImplementedError(f"glassgrad has no {found.type} device"),
+            f"glassgrad computes on the CPU: there is no device {str(found)!r}",
+            errors.line_of(errors.users_place()),
+            "device = 'cuda' if torch.cuda.is_available() else 'cpu' chooses 'cpu' here",
+        )  # fmt: skip
 
 
 class layout:

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import errors
 from .dtypes import FROM_NUMPY, defaults, dtype
-from .graph.engine import ones_like, run, without_graph
+from .graph.engine import ones_like, replaced, run, without_graph
 from .graph.memory import alias, mark, materialize, memory_of, share
 from .graph.modes import inferring, mode
 from .graph.node import Node, RemovableHandle, public_edge, register
@@ -56,21 +56,6 @@ class Tensor:
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
-
-    def __new__(cls, data: Any = None, *rest: Any, dtype: Any = None, device: Any = None) -> Any:
-        """`Tensor(sizes…)`, `Tensor(data)`: float tensors, as PyTorch's legacy constructor makes them."""
-        t = new(cls)
-        if data is None:
-            array: Any = np.empty(0, defaults.numpy)
-        elif isinstance(data, Tensor):
-            array = data._data
-        elif isinstance(data, int) or (isinstance(data, Size)):
-            sizes = tuple(data) if isinstance(data, Size) else (data, *rest)
-            array = np.zeros(sizes, defaults.numpy)
-        else:
-            array = np.array(data, defaults.numpy)
-        t._data, t._needs, t._fn, t._grad, t._memory = array, False, None, None, None
-        return t
 
     @staticmethod
     def _wrap(data: Any) -> Tensor:
@@ -127,7 +112,6 @@ class Tensor:
 
     is_cuda = is_sparse = is_quantized = is_meta = is_mps = is_mkldnn = is_nested = False
     layout: Any = property(lambda self: strided)
-    names = property(lambda self: (None,) * self._data.ndim)
     output_nr = property(lambda self: 0 if self._fn is None else public_edge(self._fn)[1])
 
     @property
@@ -198,10 +182,10 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise RuntimeError("requires_grad must be a bool")
         if self._fn is not None:
-            if not value:
-                raise errors.not_a_leaf_flag()
-            return
+            raise errors.not_a_leaf_flag(value)
         if value and self._data.dtype.kind not in "fc":
             raise errors.explain(
                 RuntimeError("only Tensors of floating point and complex dtype can require gradients"),
@@ -219,7 +203,8 @@ class Tensor:
                 RuntimeError("only Tensors of floating point dtype can require gradients"),
                 f"this one is {self.dtype}", fix="x = x.float() first",
             )  # fmt: skip
-        self.requires_grad = requires_grad
+        if self._fn is None or not requires_grad:
+            self.requires_grad = requires_grad
         return self
 
     @property
@@ -248,9 +233,9 @@ class Tensor:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._data.dtype != self._data.dtype:
                 raise RuntimeError(
-                    f"attempting to assign a gradient with dtype '{value.dtype.c_name}' to a tensor with dtype "
-                    f"'{self.dtype.c_name}'. The gradient must match the tensor's dtype by default. You can set the "
-                    "tensor's grad_dtype attribute to allow a specific dtype, or None to allow any dtype. Set grad_dtype "
+                    f"attempting to assign a gradient with dtype '{value.dtype.c_name}' to a tensor with grad_dtype "
+                    f"'{self.dtype.type_name}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You "
+                    "can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype "
                     "with caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that "
                     "assume they match."
                 )
@@ -345,9 +330,7 @@ class Tensor:
         """The gradient after this leaf's own hooks."""
         t = grad if graph else Tensor._wrap(grad)
         for hook in list(self.__dict__["_leaf_hooks"].values()):
-            got = without_graph(hook, graph, t)
-            if got is not None:
-                t = got
+            t = replaced(hook, t, without_graph(hook, graph, t))
         return t if graph else t._data
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
@@ -414,7 +397,8 @@ class Tensor:
             raise RuntimeError(
                 "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
                 "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
-                "detach_() cannot be called on these gradients."
+                "detach_() cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
+                "torch/optim/optimizer.py as the solution."
             )
         self._fn, self._needs = None, False
         return self
@@ -426,6 +410,10 @@ class Tensor:
 
     @data.setter
     def data(self, other: Tensor) -> None:
+        if not isinstance(other, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
+        if self._needs and other._data.dtype.kind not in "fc":
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._data = share(other)
         memory_of(self).shared = True
 
@@ -487,14 +475,34 @@ class Tensor:
             )  # fmt: skip
         return bool(data)
 
+    def _number(self) -> Any:
+        """Its single value, for `int`, `float` and `complex`."""
+        if self._data.size != 1:
+            raise errors.explain(
+                ValueError("only one element tensors can be converted to Python scalars"), f"this one has {self._data.size} elements",
+                errors.line_of(errors.users_place()), ".tolist() for all of them, or reduce first (.sum(), .mean())",
+            )  # fmt: skip
+        return self._data.item()
+
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._real_number("int64_t"))
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._real_number("double"))
+
+    def _real_number(self, name: str) -> Any:
+        value = self._number()
+        if isinstance(value, complex):
+            if value.imag:
+                raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+            return value.real
+        return value
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
+
+    def __reversed__(self) -> Tensor:
+        return self.flip(0) if self._data.ndim else self
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iub" or self._data.ndim and self._data.size != 1:
@@ -560,10 +568,6 @@ class Tensor:
         return alias(self, t, None)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if self._fn is not None:
-            raise RuntimeError(
-                "Pickling of a tracked non-leaf tensor is refused: detach() it first"
-            )
         return _rebuild, (type(self), np.array(self._data), self._needs)
 
     def __dir__(self) -> list[str]:

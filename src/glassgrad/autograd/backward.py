@@ -8,13 +8,30 @@ import numpy as np
 
 from .. import errors
 from ..graph.engine import ones_like, run
-from ..graph.node import edge_of
+from ..graph.node import AccumulateGrad, GradientEdge, edge_of
 from ..placement import Size
 from ..tensor import Tensor
 
 
 def _several(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (tuple, list)) else [value]
+    return list(value) if isinstance(value, (tuple, list)) and not isinstance(value, GradientEdge) else [value]
+
+
+def _tensors(values: list[Any], what: str) -> None:
+    for v in values:
+        if not isinstance(v, (Tensor, GradientEdge)):
+            raise TypeError(f"{what} can be either Tensors or GradientEdges, but got {type(v).__name__}")
+
+
+def _edge(x: Any) -> Any:
+    """What an edge to a tensor, or a GradientEdge, holds."""
+    if isinstance(x, Tensor):
+        return edge_of(x)
+    if isinstance(x.node, AccumulateGrad):
+        return x.node.variable
+    if x.node.outputs != 1:
+        raise NotImplementedError("a GradientEdge of a node with several outputs: ask for the gradient of the output tensor itself")
+    return x.node
 
 
 def _start(outputs: list[Tensor], grads: list[Any], create_graph: bool) -> list[tuple[Any, Any]]:
@@ -23,6 +40,8 @@ def _start(outputs: list[Tensor], grads: list[Any], create_graph: bool) -> list[
         raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients")
     roots = []
     for i, (out, g) in enumerate(zip(outputs, grads)):
+        if not isinstance(out, Tensor):
+            raise TypeError(f"outputs must be Tensors, but got {type(out).__name__}")
         if not out._needs:
             raise errors.nothing_to_differentiate(i)
         data = out._data
@@ -73,15 +92,19 @@ def backward(
         wanted = _several(inputs)
         if not wanted:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-        for i, x in enumerate(wanted):
-            if not x._needs:
-                raise RuntimeError(f"One of the differentiated Tensors does not require grad: inputs[{i}]")
-        targets = {edge_of(x): x for x in wanted}
+        _tensors(wanted, "inputs")
+        for x in wanted:
+            if isinstance(x, Tensor) and not x._needs:
+                raise errors.explain(
+                    RuntimeError("One of the differentiated Tensors does not require grad"),
+                    where=errors.line_of(errors.users_place()), fix="set requires_grad=True on it before the outputs are computed",
+                )  # fmt: skip
+        targets = {_edge(x): x for x in wanted}
     keep = create_graph if retain_graph is None else retain_graph
     found = run(_start(outputs, grads, create_graph), keep, create_graph, targets)
     for edge, g in found.items():
         x = targets[edge] if targets else None
-        if x is not None and x._fn is not None:
+        if isinstance(x, Tensor) and x._fn is not None:
             x._accumulate(g, create_graph)
 
 
@@ -109,23 +132,26 @@ def grad(
     outs, wanted = _several(outputs), _several(inputs)
     allow = materialize_grads if allow_unused is None else allow_unused
     grads = [None] * len(outs) if grad_outputs is None else _several(grad_outputs)
+    if not wanted:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    _tensors(wanted, "inputs")
     for x in wanted:
-        if not x._needs:
+        if isinstance(x, Tensor) and not x._needs:
             raise errors.explain(
                 RuntimeError("One of the differentiated Tensors does not require grad"),
                 where=errors.line_of(errors.users_place()),
                 fix="set requires_grad=True on it before the outputs are computed",
             )
     keep = create_graph if retain_graph is None else retain_graph
-    targets = {edge_of(x): None for x in wanted}
+    targets = {_edge(x): None for x in wanted}
     found = run(_start(outs, grads, create_graph), keep, create_graph, targets, accumulate=False)
     return tuple(_one(found, x, i, create_graph, allow, materialize_grads) for i, x in enumerate(wanted))
 
 
-def _one(found: dict[Any, Any], x: Tensor, index: int, graph: bool, allow: bool, materialize: bool) -> Any:
-    g = found.get(edge_of(x))
+def _one(found: dict[Any, Any], x: Any, index: int, graph: bool, allow: bool, materialize: bool) -> Any:
+    g = found.get(_edge(x))
     if g is None:
-        if materialize:
+        if materialize and isinstance(x, Tensor):
             return Tensor._wrap(np.zeros_like(x._data)[()] if x._data.ndim == 0 else np.zeros_like(x._data))
         if allow:
             return None

@@ -153,6 +153,17 @@ def without_graph(function: Any, graph: bool, *args: Any) -> Any:
         mode.grad = before
 
 
+def replaced(hook: Any, grad: Any, new: Any) -> Any:
+    """The gradient after a hook on a tensor: what the hook returned, checked, or the gradient that it was given."""
+    if new is None:
+        return grad
+    if not hasattr(new, "_data"):
+        raise TypeError(f"expected Variable, but hook returned '{type(new).__name__}'")
+    if new._data.shape != grad._data.shape:
+        raise RuntimeError(f"hook '{getattr(hook, '__name__', hook)}' has changed the size of value")
+    return new
+
+
 def before_node(node: Any, grad: Any, graph: bool) -> Any:
     """The gradient after the hooks on the tensor and those before the node."""
     wrap, unwrap = (lambda g: g), (lambda g: g)
@@ -162,17 +173,15 @@ def before_node(node: Any, grad: Any, graph: bool) -> Any:
     if hooks.tensor:
         t = wrap(grad)
         for hook in list(hooks.tensor.values()):
-            new = without_graph(hook, graph, t)
-            if new is not None:
-                t = new
+            t = replaced(hook, t, without_graph(hook, graph, t))
         grad = unwrap(t)
     if hooks.pre:
         several = type(grad) is list
         out = tuple(None if g is None else wrap(g) for g in (grad if several else (grad,)))
         for pre in list(hooks.pre.values()):
-            replaced = without_graph(pre, graph, out)
-            if replaced is not None:
-                out = replaced if isinstance(replaced, tuple) else (replaced,)
+            new = without_graph(pre, graph, out)
+            if new is not None:
+                out = new if isinstance(new, tuple) else (new,)
         values = [None if g is None else unwrap(g) for g in out]
         grad = values if several else values[0]
     return grad
@@ -188,7 +197,12 @@ def after_node(node: Any, grads: Any, grad: Any, graph: bool) -> Any:
     for hook in list(node.hooks.post.values()):
         new = without_graph(hook, graph, outs, into)
         if new is not None:
-            outs = new if isinstance(new, tuple) else (new,)
+            new = new if isinstance(new, tuple) else (new,)
+            if len(new) != len(outs):
+                raise RuntimeError(
+                    f"hook '{getattr(hook, '__name__', hook)}' has returned an incorrect number of values (got {len(new)}, but expected {len(outs)})"
+                )
+            outs = new
     return tuple(None if g is None else unwrap(g) for g in outs)
 
 

@@ -45,6 +45,7 @@ class Memory:
 
     root = property(lambda self: self)
     base = None
+    made = None
     inference = False
 
     def add_view(self, view: Any) -> None:
@@ -79,12 +80,16 @@ def mark(tensor: Any) -> None:
 
 
 class View:
-    """A tensor's place in another's memory: the base, and the function that makes the view from it again."""
+    """A tensor's place in another's memory: the base, and the function that makes the view from it again.
 
-    __slots__ = ("root", "base", "replay")
+    `made` says what forbids to write into it where gradients are recorded: "no_grad" for a view made while they were not,
+    or the name and number of an output of an op that returns several views.
+    """
 
-    def __init__(self, root: Memory, base: Any, replay: Callable[[Any], Any] | None):
-        self.root, self.base, self.replay = root, base, replay
+    __slots__ = ("root", "base", "replay", "made")
+
+    def __init__(self, root: Memory, base: Any, replay: Callable[[Any], Any] | None, made: Any = None):
+        self.root, self.base, self.replay, self.made = root, base, replay, made
 
     version = property(lambda self: self.root.version)
     inference = property(lambda self: self.root.inference)
@@ -133,13 +138,27 @@ def alias(tensor: Any, out: Any, replay: Callable[[Any], Any] | None) -> Any:
         out._memory = View(root, None, None)
         return out
     own = tensor._memory
+    made = None
     if own.base is not None:
         first, then, base = own.replay, replay, own.base
-        out._memory = View(root, base, lambda b: then(first(b)))
+        made = own.made
+        out._memory = View(root, base, lambda b: then(first(b)), made)
     else:
         out._memory = View(root, tensor, replay)
+    if not mode.grad:
+        out._memory.made, out._needs = made or "no_grad", tensor._needs
     root.add_view(out)
     return out
+
+
+def refuse_forbidden_view(tensor: Any) -> None:
+    """Before a recorded write in place: raises for the views that PyTorch forbids to write into."""
+    own = tensor._memory
+    made = None if own is None or own.base is None else own.made
+    if made == "no_grad":
+        raise errors.view_of_no_grad()
+    if made is not None:
+        raise errors.one_of_several_views(*made)
 
 
 def write(tensor: Any, data: Any) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import modified_in_place, second_backward
+from .modes import mode
 
 count = itertools.count().__next__
 
@@ -83,6 +84,18 @@ class Node:
         """The same on tensors, leaving a graph: the gradient can be differentiated again."""
         raise NotImplementedError
 
+    def __call__(self, *grads: Any) -> Any:
+        """The node's own vjp: what the gradients of its outputs become for its inputs. Nothing is freed."""
+        if len(grads) != self.outputs:
+            raise TypeError(f"expected {self.outputs} arguments, got {len(grads)} instead")
+        if mode.grad:
+            outs = self.backward_graph(list(grads) if self.outputs > 1 else grads[0])
+        else:
+            datas = [None if g is None else g._data for g in grads]
+            outs = tuple(None if g is None else self.wrap(g) for g in self.backward(datas if self.outputs > 1 else datas[0], None))
+        outs = tuple(None if e is None else g for e, g in zip(self.edges, outs))
+        return outs if len(outs) != 1 else outs[0]
+
     def name(self) -> str:
         """PyTorch's name of this node."""
         return type(self).__name__
@@ -138,6 +151,14 @@ class Node:
     def freed(self, value: Freed) -> Any:
         """The error for a saved value that an earlier backward dropped."""
         return second_backward(self, value.place)
+
+
+class GradientEdge(NamedTuple):
+    """A place in the graph: a node and the number of its output."""
+
+    node: Any
+    output_nr: int
+    ownership_token: Any = None
 
 
 class Output(Node):

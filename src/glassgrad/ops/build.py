@@ -19,7 +19,7 @@ from ..tensor import Tensor
 from .blocks import LARGE, in_blocks
 from .docs import docstring
 from .op import Op
-from .runtime import conj, fit, general, into, refuse, saved, saved_result, saved_tensor, sum_to
+from .runtime import conj, fit, for_operator, general, into, refuse, saved, saved_result, saved_tensor, sum_to
 
 new, ndarray = object.__new__, np.ndarray
 INTEGERS = frozenset({np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_})
@@ -50,11 +50,18 @@ def build(op: Op) -> None:
     body: dict[str, Any] = {"__slots__": tuple(slots), "saves": op_saves, "op": op}
     for name in op_saves + shapes + statics:
         body[f"_saved_{_public_saved(name)}"] = property(_reader(name, op_saves))
-    op.node = type(op.node_name, (Node,), body)
+    for name, shown in op.shows.items():
+        body[f"_saved_{name}"] = property(shown) if callable(shown) else shown
+    if "::" in op.node_name:
+        body["name"] = lambda self: op.node_name
+    op.node = type(op.node_name.rpartition("::")[2], (Node,), body)
     if op.kind == "elementwise":
-        op.general_node = type(op.node_name, (op.node,), {"__slots__": ("dtypes",)})
+        op.general_node = type(op.node.__name__, (op.node,), {"__slots__": ("dtypes",)})
     space |= {"node": op.node, "compile_op": lambda: _compile(op, space, lambda: _function(op, op_saves, shapes, statics))}
     call = op.call = space["call"] = FunctionType(_first_call.__code__, space, op.name)
+    if op.kind == "elementwise" and len(op.tensors) == 2:
+        op.operator = FunctionType(_first_call.__code__, dict(space), op.name)  # the same code; only `general` is another
+        op.operator.__globals__["call"] = op.operator
     call.__qualname__ = op.name
     call.__module__ = "glassgrad"
     call.__doc__ = op.doc or docstring(op.name, op.floats, len(op.tensors) > 1)
@@ -83,7 +90,10 @@ def _compile(op: Op, space: dict[str, Any], function: Callable[[], str]) -> None
     op.node.backward, op.node.backward_graph = space["backward"], space["backward_graph"]
     if op.general_node is not None:
         op.general_node.backward, op.general_node.backward_graph = space["general_backward"], space["general_backward_graph"]
-    call.__code__, call.__defaults__, call.__kwdefaults__ = real.__code__, real.__defaults__, real.__kwdefaults__
+    if op.operator is not None:
+        op.operator.__globals__.update(space, general=for_operator, call=op.operator)
+    for function in (call, op.operator) if op.operator is not None else (call,):
+        function.__code__, function.__defaults__, function.__kwdefaults__ = real.__code__, real.__defaults__, real.__kwdefaults__
 
 
 def _python_signature(op: Op) -> inspect.Signature:
@@ -287,7 +297,8 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
                 *_indent([*both, "n.shapes = shapes", *FINISH]).splitlines(),
                 *PLAIN,
             ]  # fmt: skip
-        lines += ["except (ValueError, TypeError, AttributeError) as error:", f"    raise refuse(OP, error, ({inputs})) from None"]
+        lines += [f"except AttributeError: return general(OP, ({inputs}), {statics_tuple})",
+                  "except (ValueError, TypeError) as error:", f"    raise refuse(OP, error, ({inputs})) from None"]  # fmt: skip
         lines += RESULT
         if len(op.tensors) == 1:
             made += [*_indent(FINISH).splitlines(), *PLAIN]

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .. import errors
-from ..dtypes import FROM_NUMPY, NUMBERS, as_dtype, builtin_bool, defaults, number_dtype
+from ..dtypes import FROM_NUMPY, NUMBERS, as_dtype, builtin_bool, defaults, number_dtype, promote
 from ..graph.memory import memory_of, share
+from ..placement import on_cpu
 from ..tensor import Tensor
-from ..tensor import device as device_type
 from .runtime import into
 from .shapes import sizes
 
 
 def made(data: Any, requires_grad: bool = False, device: Any = None, out: Tensor | None = None) -> Tensor:
     """A leaf around fresh data."""
-    if device is not None and not isinstance(device, device_type):
-        device_type(device)
+    if device is not None:
+        on_cpu(device)
+    if out is not None:
+        data = data.astype(out._data.dtype)
     t = Tensor._wrap(data)
     if requires_grad:
         if data.dtype.kind not in "fc":
@@ -51,8 +56,16 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     if wanted is not None and (wanted.kind == "f" and kind in SIMPLE or wanted == np.int64 and kind is int and -(2**63) <= data < 2**63):
         return made(wanted.type(data), requires_grad, device)
     if kind is list and data and set(map(type, data)) <= SIMPLE and (wanted is None or wanted.kind == "f"):
-        return made(np.array(data, wanted or (defaults.numpy if float in map(type, data) else np.int64)), requires_grad, device)
+        try:
+            array = np.array(data, wanted or (defaults.numpy if float in map(type, data) else np.int64))
+        except OverflowError:
+            raise ValueError("Overflow when unpacking long long") from None
+        return made(array, requires_grad, device)
     if isinstance(data, Tensor):
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).", UserWarning, stacklevel=2,
+        )  # fmt: skip
         array = np.array(data._data)
         if wanted is not None:
             array = array.astype(wanted)
@@ -73,9 +86,8 @@ def _array_of(data: Any, dtype: np.dtype | None) -> np.ndarray:
     if type(data) in NUMBERS:
         wanted = dtype or number_dtype(data)
         return _cast_numbers(np.array(data), wanted)
-    if isinstance(data, str) or not (hasattr(data, "__len__") or hasattr(data, "__array__") or hasattr(data, "__float__")):
-        raise TypeError(f"new(): invalid data type '{type(data).__name__}'" if isinstance(data, str) else
-                        f"Could not infer dtype of {type(data).__name__}")  # fmt: skip
+    if isinstance(data, (str, bytes)) or not (hasattr(data, "__len__") or hasattr(data, "__array__") or hasattr(data, "__float__")):
+        raise _no_numbers(data)
     plain = _plain(data)
     _check_rectangle(plain)
     array = np.array(plain)
@@ -92,17 +104,37 @@ def _array_of(data: Any, dtype: np.dtype | None) -> np.ndarray:
 
 
 def _cast_numbers(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    if dtype.kind in "iu" and array.dtype.kind in "iu" and array.size:
+    if array.dtype.kind in "uO" and dtype.kind in "iu":
+        raise ValueError("Overflow when unpacking long long")
+    if array.dtype.kind == "c" and dtype.kind not in "cb":
+        raise TypeError("must be real number, not complex")
+    if dtype.kind in "iu" and array.dtype.kind == "i" and array.size:
         info = np.iinfo(dtype)
-        if array.max() > info.max or array.min() < info.min:
-            raise RuntimeError(f"value cannot be converted to type {FROM_NUMPY[dtype].c_name} without overflow")
+        if array.max() > info.max or array.min() < (info.min or -info.max):  # a negative number wraps around in an unsigned type
+            raise errors.explain(
+                RuntimeError(f"value cannot be converted to type {dtype.name} without overflow"),
+                f"{dtype.name} holds the integers from {info.min} to {info.max}", errors.line_of(errors.users_place()),
+            )  # fmt: skip
     return array.astype(dtype)
+
+
+def _no_numbers(data: Any) -> Exception:
+    """The error for what is no number and holds none."""
+    if isinstance(data, (str, bytes)):
+        return TypeError(f"new(): invalid data type '{type(data).__name__}'")
+    return RuntimeError(f"Could not infer dtype of {type(data).__name__}")
 
 
 def _plain(data: Any) -> Any:
     """Nested sequences with tensors turned into numbers."""
     if isinstance(data, Tensor):
-        return data._data.tolist()
+        if data._data.size != 1:
+            raise errors.explain(
+                ValueError("only one element tensors can be converted to Python scalars"),
+                "tensor() reads numbers; a list of tensors is joined by another function", errors.line_of(errors.users_place()),
+                "torch.stack(list_of_tensors), which also keeps their gradients",
+            )  # fmt: skip
+        return data._data.item()
     if isinstance(data, (list, tuple)):
         return [_plain(d) for d in data]
     if isinstance(data, range):
@@ -111,14 +143,23 @@ def _plain(data: Any) -> Any:
 
 
 def _typed_leaf(data: Any) -> np.dtype | None:
-    """The dtype of the first typed value (a tensor, array or NumPy scalar) in nested sequences."""
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    if isinstance(data, Tensor):
-        return data._data.dtype
-    if isinstance(data, (np.ndarray, np.generic)) and data.dtype in FROM_NUMPY:
-        return data.dtype
-    return None
+    """The dtype of nested sequences that hold typed values (tensors, arrays, NumPy scalars); None where they hold only Python's."""
+    found = set(_leaf_types(data))
+    if found <= set(NUMBERS):
+        return None
+    kinds = [number_dtype(kind(0)) if isinstance(kind, type) else kind for kind in found]
+    return functools.reduce(promote, kinds)
+
+
+def _leaf_types(data: Any) -> Iterator[Any]:
+    if isinstance(data, (list, tuple)):
+        for d in data:
+            yield from _leaf_types(d)
+    elif isinstance(data, (Tensor, np.ndarray, np.generic)):
+        kind = data._data.dtype if isinstance(data, Tensor) else data.dtype
+        yield np.dtype(np.int64) if isinstance(data, np.generic) and kind.kind == "i" else kind
+    elif type(data) in NUMBERS:
+        yield type(data)
 
 
 def _check_rectangle(data: Any, depth: int = 0) -> None:
@@ -126,8 +167,9 @@ def _check_rectangle(data: Any, depth: int = 0) -> None:
         lengths = [len(d) if isinstance(d, list) else None for d in data]
         if None in lengths:
             if lengths[0] is None:
-                raise TypeError("must be real number, not list")
-            raise TypeError(f"expected sequence of length {lengths[0]} at dim {depth + 1} (got a number)")
+                whole = isinstance(data[0], int)
+                raise TypeError("'list' object cannot be interpreted as an integer" if whole else "must be real number, not list")
+            raise TypeError("not a sequence")
         if len(set(lengths)) > 1:
             bad = next(n for n in lengths if n != lengths[0])
             raise errors.explain(
@@ -145,8 +187,8 @@ def _not_numbers(data: Any) -> Exception:
     if isinstance(data, str):
         return ValueError("too many dimensions 'str'")
     if isinstance(data, int):
-        return RuntimeError("Overflow when unpacking long long")
-    return RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+        return ValueError("Overflow when unpacking long long")
+    return _no_numbers(data)
 
 
 def _not_a_type(array: Any) -> TypeError:
@@ -166,7 +208,11 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return tensor(data, dtype=dtype, device=device)
 
 
-asarray = as_tensor
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+    """The data as a tensor, shared or (`copy=True`) copied."""
+    t = as_tensor(obj, dtype=dtype, device=device)
+    t = t.detach().clone() if copy else t
+    return t.requires_grad_() if requires_grad else t
 
 
 def from_numpy(ndarray: np.ndarray) -> Tensor:
@@ -209,7 +255,9 @@ def _typed(dtype: Any) -> np.dtype:
 
 
 def _shape(given: tuple[Any, ...], size: Any, name: str) -> tuple[int, ...]:
-    got = sizes(given if size is None else (size,))
+    if len(given) > 1 and isinstance(given[0], (tuple, list)):
+        raise TypeError(f"{name}() takes 1 positional argument but {len(given)} were given")
+    got = sizes(given, size, name)
     for n in got:
         if n < 0 and name == "zeros":
             raise RuntimeError("zeros: Dimension size must be non-negative.")
@@ -218,9 +266,20 @@ def _shape(given: tuple[Any, ...], size: Any, name: str) -> tuple[int, ...]:
     return got
 
 
+def in_order_of(like: Any, data: Any) -> Any:
+    """`data` laid out in memory as `like` is, where that is a transposed order."""
+    if like.ndim < 2 or like.flags.c_contiguous:
+        return data
+    laid = np.empty_like(like, data.dtype)
+    laid[...] = data
+    return laid
+
+
 def _filled(name: str, fill: Any, doc: str) -> Any:
     def make(*size: Any, out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None, **named: Any) -> Tensor:  # fmt: skip
+        if not size and "size" not in named:
+            raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         shape = _shape(size, named.pop("size", None), name)
         if named:
             raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(named))}'")
@@ -229,8 +288,9 @@ def _filled(name: str, fill: Any, doc: str) -> Any:
 
     def like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
              memory_format: Any = None) -> Tensor:  # fmt: skip
-        kind = input._data.dtype if dtype is None else as_dtype(dtype).numpy
-        data = fill(input._data.shape, kind)
+        if not isinstance(input, Tensor):
+            raise errors.argument(f"{name}_like", "input", 1, "Tensor", input)
+        data = in_order_of(input._data, fill(input._data.shape, input._data.dtype if dtype is None else as_dtype(dtype).numpy))
         return made(data if data.ndim else data[()], requires_grad, device)
 
     def new(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
@@ -254,6 +314,10 @@ empty, empty_like = _filled("empty", np.zeros, "to be filled later (zeros, here)
 def full(size: Any, fill_value: Any, *, out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
          requires_grad: bool = False) -> Tensor:  # fmt: skip
     """A tensor of a size filled with one value; its dtype is the value's unless named."""
+    if not isinstance(size, (tuple, list)):
+        raise errors.argument("full", "size", 1, "tuple of ints", size)
+    if not isinstance(fill_value, (Tensor, np.generic, int, float, complex)):
+        raise errors.argument("full", "fill_value", 2, "Number", fill_value)
     value = fill_value.item() if isinstance(fill_value, (Tensor, np.generic)) else fill_value
     kind = number_dtype(value) if dtype is None else as_dtype(dtype).numpy
     data = np.full(_shape((), size, "full"), value, kind)
@@ -279,6 +343,9 @@ def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None
 def eye(n: int, m: int | None = None, *, out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
         requires_grad: bool = False) -> Tensor:  # fmt: skip
     """A matrix with ones on its diagonal."""
+    for name, count in (("n", n), ("m", m)):
+        if count is not None and count < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {count}")
     return made(np.eye(n, n if m is None else m, dtype=_typed(dtype)), requires_grad, device, out)
 
 
@@ -289,7 +356,7 @@ def arange(*args: Any, out: Tensor | None = None, dtype: Any = None, layout: Any
     end: Any = None
     step: Any = 1
     if len(args) == 1:
-        end = args[0]
+        start, end = (args[0], None) if "end" in named else (0, args[0])
     elif len(args) == 2:
         start, end = args
     elif len(args) == 3:
@@ -297,24 +364,49 @@ def arange(*args: Any, out: Tensor | None = None, dtype: Any = None, layout: Any
     start, end, step = (named.get(k, v) for k, v in (("start", start), ("end", end), ("step", step)))
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
     if end is None:
-        raise TypeError("arange() missing 1 required positional argument: 'end'")
+        raise TypeError("arange() received an invalid combination of arguments - it needs end, or start and end, or start, end and step")
+    for position, (name, v) in enumerate((("start", start), ("end", end), ("step", step))):
+        if type(v) not in NUMBERS:
+            raise errors.argument("arange", name, position if len(args) > 1 else 1, "Number", v)
+    if not all(map(math.isfinite, (start, end))):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * (1 if step > 0 else -1) < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     whole = all(isinstance(v, int) and not isinstance(v, builtin_bool) or isinstance(v, builtin_bool) for v in (start, end, step))
     kind = as_dtype(dtype).numpy if dtype is not None else np.dtype(np.int64) if whole else defaults.numpy
-    n = math.ceil((end - start) / step)
+    if kind.kind in "iu":
+        start, end, step, whole = int(start), int(end), int(step), True
+    n = max(math.ceil((end - start) / step), 0)
     wide = np.int64 if whole else np.float64
     data = (np.asarray(start, wide) + np.arange(n, dtype=wide) * np.asarray(step, wide)).astype(kind)
     return made(data, requires_grad, device, out)
 
 
+def range_(start: Any = 0, end: Any = None, step: Any = 1, *, out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
+           requires_grad: bool = False) -> Tensor:  # fmt: skip
+    """start, start + step, … up to and with end; `arange` is preferred."""
+    warnings.warn(
+        "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with Python's range "
+        "builtin. Instead, use torch.arange, which produces values in [start, end).", UserWarning, stacklevel=2,
+    )  # fmt: skip
+    if end is None:
+        start, end = 0, start
+    values = np.arange(start, end + step / 2, step).astype(_typed(dtype))
+    return made(values, requires_grad, device, out)
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of no dimension, of the default dtype."""
+    return tensor(s, dtype=defaults.real if dtype is None else dtype, device=device, requires_grad=requires_grad)
+
+
 def linspace(start: Any, end: Any, steps: int, *, out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """`steps` values evenly spaced from start to end, both included."""
-    kind = _typed(dtype)
     start, end = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end))
+    kind = defaults.complex.numpy if dtype is None and complex in (type(start), type(end)) else _typed(dtype)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     if steps <= 1 or kind.kind not in "f":

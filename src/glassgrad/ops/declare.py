@@ -23,19 +23,21 @@ import numpy as np
 
 from .. import errors
 from ..dtypes import FROM_NUMPY, NUMBERS, result_dtype
-from ..graph.memory import memory_to_write, rebase, write
+from ..graph.memory import memory_to_write, rebase, refuse_forbidden_view, write
 from ..graph.modes import mode
 from ..tensor import Tensor
 from .build import build
 from .op import OPS, UFUNCS, Op
-from .runtime import any_needs, as_operand, into
+from .runtime import any_needs, as_operand, into, number_as, refuse_kind
 
 
 def elementwise(name: str, forward: Any, *derivatives: Any, node: str | None = None, ufunc: Any = None, floats: bool = True,
-                doc: str | None = None, method: bool = True) -> Any:  # fmt: skip
+                doc: str | None = None, method: bool = True, refuses: dict[str, Any] | None = None,
+                shows: dict[str, Any] | None = None) -> Any:  # fmt: skip
     """An op that acts on each element: `derivatives` of the result by each input, as numbers or functions.
 
-    `floats` says that integers become floating first (sin, but not add).
+    `floats` says that integers become floating first (sin, but not add). `refuses` names the kinds of dtype that PyTorch
+    refuses (NumPy's letters: b, i, f, c; "*b" where one bool operand is enough): its kernel's name, or the exception.
     """
     params = _params(forward, len(derivatives))
     params[0] = params[0].replace(name="self")
@@ -43,15 +45,15 @@ def elementwise(name: str, forward: Any, *derivatives: Any, node: str | None = N
     rules = dict(zip(tensors, derivatives))
     if ufunc is None and isinstance(forward, np.ufunc):
         ufunc = forward
-    return _declare(name, "elementwise", forward, rules, params, tensors, node, ufunc, floats, True, False, doc, method)
+    return _declare(name, "elementwise", forward, rules, params, tensors, node, ufunc, floats, True, False, doc, method, refuses, shows)
 
 
 def linear(name: str, forward: Any, transpose: Any, *, node: str | None = None, view: bool = False, doc: str | None = None,
-           method: bool = True) -> Any:  # fmt: skip
+           method: bool = True, shows: dict[str, Any] | None = None) -> Any:  # fmt: skip
     """An op linear in its one tensor: its derivative applies the op itself, its gradient the `transpose`."""
     params = _params(forward, 1)
     return _declare(name, "linear", forward, {params[0].name: transpose}, params, (params[0].name,), node, None, False, False,
-                    view, doc, method)  # fmt: skip
+                    view, doc, method, None, shows)  # fmt: skip
 
 
 def vjp(name: str, forward: Any, *, node: str | None = None, broadcast: bool = False, tensors: tuple[str, ...] | None = None,
@@ -70,9 +72,10 @@ def _params(forward: Any, tensors: int) -> list[inspect.Parameter]:
 
 
 def _declare(name: str, kind: str, forward: Any, rules: dict[str, Any], params: list[inspect.Parameter], tensors: tuple[str, ...],
-             node: str | None, ufunc: Any, floats: bool, broadcast: bool, view: bool, doc: str | None, method: bool) -> Any:  # fmt: skip
+             node: str | None, ufunc: Any, floats: bool, broadcast: bool, view: bool, doc: str | None, method: bool,
+             refuses: dict[str, Any] | None = None, shows: dict[str, Any] | None = None) -> Any:  # fmt: skip
     node = node or "".join(part.capitalize() for part in name.split("_")) + "Backward0"
-    op = Op(name, kind, forward, rules, params, tensors, node, ufunc, floats, broadcast, view, doc)
+    op = Op(name, kind, forward, rules, params, tensors, node, ufunc, floats, broadcast, view, doc, refuses, shows)
     build(op)
     if name in OPS:
         raise ValueError(f"an op named {name!r} is declared twice")
@@ -84,17 +87,20 @@ def _declare(name: str, kind: str, forward: Any, rules: dict[str, Any], params: 
     return op.call
 
 
-def opaque(name: str, forward: Any, ufunc: Any = None, doc: str | None = None) -> Any:
-    """An op without a derivative: its result never requires grad. Inputs as for an elementwise op."""
+def opaque(name: str, forward: Any, ufunc: Any = None, doc: str | None = None, refuses: dict[str, Any] | None = None) -> Any:
+    """An op without a derivative: its result never requires grad. Inputs and `refuses` as for an elementwise op."""
 
     def compute(values: tuple[Any, ...], out: Any) -> Any:
         operands = [as_operand(v) for v in values]
+        if not isinstance(operands[0], Tensor) and (len(operands) == 1 or operands[0] is None or not isinstance(operands[1], Tensor)):
+            raise errors.argument(name, "input", 1, "Tensor", values[0])
         if any(o is None for o in operands):
             return NotImplemented
         datas = [o._data if isinstance(o, Tensor) else o for o in operands]
-        if len(datas) > 1 and getattr(datas[0], "dtype", None) is not getattr(datas[1], "dtype", None):
-            dtype = result_dtype(datas)
-            datas = [d.astype(dtype) if hasattr(d, "dtype") else d if dtype.kind not in "iu" or isinstance(d, float) else int(d) for d in datas]
+        dtype = datas[0].dtype if len(datas) == 1 or getattr(datas[1], "dtype", None) is getattr(datas[0], "dtype", 0) else result_dtype(datas)
+        if refuses:
+            refuse_kind(refuses, dtype, datas)
+        datas = [number_as(d, dtype) if type(d) in NUMBERS else d if d.dtype is dtype else d.astype(dtype) for d in datas]
         try:
             result = Tensor._wrap(forward(*datas))
         except ValueError as error:
@@ -108,7 +114,12 @@ def opaque(name: str, forward: Any, ufunc: Any = None, doc: str | None = None) -
     else:
 
         def call(input: Any, other: Any, *, out: Any = None) -> Any:  # type: ignore[misc]
-            return compute((input, other), out)
+            result = compute((input, other), out)
+            if result is NotImplemented:
+                raise errors.argument(name, "other", 2, "Tensor", other)
+            return result
+
+        call.operator = lambda input, other: compute((input, other), None)  # type: ignore[attr-defined]
 
     call.__name__ = call.__qualname__ = name
     call.__module__ = "glassgrad"
@@ -150,6 +161,7 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None) -> Any:
             write(input, out._data)
         else:
             own = input._memory
+            refuse_forbidden_view(input)
             if own is not None and own.base is not None:
                 if own.base._needs and own.base._fn is None:
                     raise errors.leaf_in_place(view=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..dtypes import NUMBERS, result_dtype
 from ..tensor import Tensor
 from . import arrays
@@ -18,24 +19,38 @@ from .declare import elementwise, opaque, vjp
 from .runtime import into, is_complex
 
 # ------------------------------------------------------------------------------------------------ arithmetic
-_add = elementwise("add", operator.add, 1, 1, ufunc=np.add, floats=False)
-_sub = elementwise("sub", operator.sub, 1, -1, ufunc=np.subtract, floats=False)
+NO_BOOL_MINUS = RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
+                             "use the `~` or `logical_not()` operator instead.")  # fmt: skip
+_add = elementwise("add", operator.add, 1, 1, ufunc=np.add, floats=False, shows={"alpha": 1})
+_sub = elementwise("sub", operator.sub, 1, -1, ufunc=np.subtract, floats=False, refuses={"*b": NO_BOOL_MINUS}, shows={"alpha": 1})
 mul = elementwise("mul", operator.mul, lambda other: other, lambda self: self, ufunc=np.multiply, floats=False)
 _div = elementwise("div", operator.truediv, lambda other: 1 / other, lambda self, other: -self / (other * other),
                    ufunc=np.true_divide)  # fmt: skip
-rsub_number = elementwise("_rsub", lambda self, other: other - self, -1, node="RsubBackward1", floats=False)
+rsub_number = elementwise("_rsub", lambda self, other: other - self, -1, node="RsubBackward1", floats=False,
+                          refuses={"*b": NO_BOOL_MINUS})  # fmt: skip
 neg = elementwise("neg", operator.neg, -1, ufunc=np.negative, floats=False)
 reciprocal = elementwise("reciprocal", lambda self: 1 / self, lambda result: -result * result, ufunc=np.reciprocal)
 abs = elementwise("abs", np.absolute, lambda self: np.conj(self / np.where(self == 0, 1 + self, np.sqrt(self * np.conj(self))))
-                  if is_complex(self) else np.sign(self), floats=False)  # fmt: skip
+                  if is_complex(self) else np.sign(self), floats=False, refuses={"b": "abs_cpu"})  # fmt: skip
 _remainder_number = elementwise("_remainder_number", lambda self, other: np.remainder(self, other), 1, node="RemainderBackward0", floats=False)
-_remainder = elementwise("remainder", np.remainder, 1, lambda self, other: -np.floor(self / other), node="RemainderBackward1", floats=False)
+_remainder = elementwise("remainder", np.remainder, 1, lambda self, other: -np.floor(self / other), node="RemainderBackward1", floats=False,
+                         refuses={"b": "remainder_cpu", "c": "remainder_cpu"})  # fmt: skip
 _fmod_number = elementwise("_fmod_number", lambda self, other: np.fmod(self, other), 1, node="FmodBackward0", floats=False)
-_fmod = elementwise("fmod", np.fmod, 1, lambda self, other: -np.trunc(self / other), node="FmodBackward1", floats=False)
+_fmod = elementwise("fmod", np.fmod, 1, lambda self, other: -np.trunc(self / other), node="FmodBackward1", floats=False,
+                    refuses={"b": "fmod_cpu", "c": "fmod_cpu"})  # fmt: skip
+
+
+def _nonzero(*operands: Any) -> None:
+    """Integers are not divided by zero."""
+    datas = [getattr(v, "_data", v) for v in operands]
+    if all(type(d) in NUMBERS or isinstance(d, (np.ndarray, np.generic)) for d in datas) and not np.all(datas[1]):
+        if result_dtype(datas).kind in "iu":
+            raise RuntimeError("ZeroDivisionError")
 
 
 def remainder(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """input - other · ⌊input / other⌋: the remainder with the sign of other."""
+    _nonzero(input, other)
     if type(other) in NUMBERS and isinstance(input, Tensor) and input._data.dtype.kind == "f":
         return _remainder_number(input, other, out=out)
     return _remainder(input, other, out=out)
@@ -43,19 +58,30 @@ def remainder(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
 
 def fmod(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """The remainder with the sign of input."""
-    if type(other) in NUMBERS and input._data.dtype.kind == "f":
+    _nonzero(input, other)
+    if type(other) in NUMBERS and isinstance(input, Tensor) and input._data.dtype.kind == "f":
         return _fmod_number(input, other, out=out)
     return _fmod(input, other, out=out)
 
 
+def _scaled(input: Any, other: Any, alpha: Any) -> Any:
+    """alpha · other; alpha is a number of the result's category or a lower one."""
+    kind = result_dtype([getattr(v, "_data", v) for v in (input, other)]).kind
+    if kind in "iub" and isinstance(alpha, (float, complex)):
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if kind == "b":
+        return other if alpha else logical_xor(other, other)
+    return mul(other, alpha) if isinstance(other, Tensor) else other * alpha
+
+
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
     """input + alpha · other."""
-    return _add(input, other if alpha == 1 else mul(other, alpha) if isinstance(other, Tensor) else other * alpha, out=out)
+    return _add(input, other if alpha == 1 else _scaled(input, other, alpha), out=out)
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
     """input - alpha · other."""
-    return _sub(input, other if alpha == 1 else mul(other, alpha) if isinstance(other, Tensor) else other * alpha, out=out)
+    return _sub(input, other if alpha == 1 else _scaled(input, other, alpha), out=out)
 
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
@@ -78,12 +104,22 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor
         raise RuntimeError(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
         )
-    if rounding_mode == "floor":
-        return floor_divide(input, other, out=out)
-    quotient = trunc(_div(input, other))
-    dtype = result_dtype([getattr(input, "_data", input), getattr(other, "_data", other)])
-    quotient = quotient if dtype.kind == "f" else Tensor._wrap(quotient._data.astype(dtype))
-    return quotient if out is None else into(out, quotient)
+    _nonzero(input, other)
+    result = (_div_floor if rounding_mode == "floor" else _div_trunc)(input, other)
+    return result if out is None else into(out, result)
+
+
+def _truncated(self: Any, other: Any) -> Any:
+    if self.dtype.kind not in "iu":
+        return np.trunc(self / other)
+    down = np.floor_divide(self, other)
+    return down + ((down < 0) & (down * other != self)).astype(down.dtype)
+
+
+_div_floor = elementwise("_div_floor", np.floor_divide, 0, 0, node="DivBackward2", floats=False,
+                         refuses={"b": "div_floor_cpu", "c": "div_floor_cpu"})  # fmt: skip
+_div_trunc = elementwise("_div_trunc", _truncated, 0, 0, node="DivBackward2", floats=False,
+                         refuses={"b": "div_trunc_cpu", "c": "div_trunc_cpu"})  # fmt: skip
 
 
 def rdiv(input: Tensor, other: Any) -> Tensor:
@@ -112,10 +148,17 @@ def _slope_by_exponent(self: Any, exponent: Any, result: Any) -> Any:
     return np.where(flat, 0 * result, result * np.log(np.where(flat, 1 + 0 * result, self)))
 
 
+def _power_of_tensors(self: Any, exponent: Any) -> Any:
+    if self.dtype.kind in "iu" and (np.asarray(exponent) < 0).any():  # whole numbers: only 1 and -1 have an inverse
+        inverse = np.where(np.abs(self) == 1, self ** (exponent % 2), 0)
+        return np.where(exponent < 0, inverse, self ** np.maximum(exponent, 0)).astype(self.dtype)[()]
+    return self**exponent
+
+
 pow_tensor = elementwise(
-    "_pow_tensor", lambda self, exponent: self**exponent,
-    lambda self, exponent: np.where(exponent == 0, 0 * self, exponent * self ** np.where(exponent == 0, 1 + 0 * exponent, exponent - 1)),
-    _slope_by_exponent, node="PowBackward1", floats=False, ufunc=np.power,
+    "_pow_tensor", _power_of_tensors,
+    lambda self, exponent: np.where(exponent == 0, np.zeros_like(self), exponent * self ** np.where(exponent == 0, 1 + 0 * exponent, exponent - 1)),
+    _slope_by_exponent, node="PowBackward1", floats=False, ufunc=np.power, refuses={"b": "pow"},
 )  # fmt: skip
 pow_base = elementwise("_pow_base", lambda exponent, base: np.power(base, exponent, dtype=exponent.dtype),
                        lambda result, base: result * math.log(base) if base > 0 else result * (0 if base == 0 else math.nan),
@@ -125,10 +168,12 @@ pow_base = elementwise("_pow_base", lambda exponent, base: np.power(base, expone
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """input to the power of exponent; each may be a tensor or a number."""
     if type(exponent) in NUMBERS:
+        if not isinstance(input, Tensor):
+            raise errors.argument("pow", "input", 1, "Tensor", input)
         data = input._data
         if data.dtype.kind in "iub" and type(exponent) is int and exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
-        if data.dtype.kind in "iub" and type(exponent) is not int:
+        if data.dtype.kind in "iu" and type(exponent) in (float, complex) or data.dtype.kind == "b" and exponent is not True and exponent is not False:
             input = input.to(result_dtype([data, exponent]))
         if type(exponent) is complex:
             return pow_tensor(input, Tensor._wrap(np.complex64(exponent)), out=out)
@@ -171,8 +216,9 @@ softplus = elementwise(
     "softplus", lambda self, beta=1.0, threshold=20.0: arrays.softplus(self, beta, threshold),
     lambda self, beta, threshold: np.where(self * beta > threshold, 1 + 0 * self, arrays.sigmoid(self * beta)), method=False,
 )  # fmt: skip
-relu = elementwise("relu", lambda self: np.maximum(self, 0), lambda result: result > 0, floats=False)
-erf = elementwise("erf", arrays.erf, lambda self: 2 / math.sqrt(math.pi) * np.exp(-self * self))
+relu = elementwise("relu", lambda self: np.maximum(self, 0), lambda result: np.logical_not(result <= 0), floats=False, refuses={
+    "b": RuntimeError("Boolean inputs not supported for relu"), "c": NotImplementedError("clamp is not supported for complex types")})  # fmt: skip
+erf = elementwise("erf", arrays.erf, lambda self: 2 / math.sqrt(math.pi) * np.exp(-self * self), refuses={"c": "erf_vml_cpu"})
 
 # ------------------------------------------------------------------------------------------------ circles and hyperbolas
 sin = smooth("sin", np.sin, math.sin, lambda self: np.cos(self))
@@ -182,7 +228,7 @@ asin = smooth("asin", np.arcsin, math.asin, lambda self: 1 / np.sqrt(1 - self * 
 acos = smooth("acos", np.arccos, math.acos, lambda self: -1 / np.sqrt(1 - self * self))
 atan = smooth("atan", np.arctan, math.atan, lambda self: 1 / (1 + self * self))
 atan2 = elementwise("atan2", np.arctan2, lambda self, other: other / (self * self + other * other),
-                    lambda self, other: -self / (self * self + other * other))  # fmt: skip
+                    lambda self, other: -self / (self * self + other * other), refuses={"c": "atan2_cpu"})  # fmt: skip
 sinh = smooth("sinh", np.sinh, math.sinh, lambda self: np.cosh(self))
 cosh = smooth("cosh", np.cosh, math.cosh, lambda self: np.sinh(self))
 tanh = smooth("tanh", np.tanh, math.tanh, lambda result: 1 - result * result)
@@ -190,11 +236,23 @@ asinh = smooth("asinh", np.arcsinh, math.asinh, lambda self: 1 / np.sqrt(1 + sel
 acosh = smooth("acosh", np.arccosh, math.acosh, lambda self: 1 / np.sqrt(self * self - 1))
 atanh = smooth("atanh", np.arctanh, math.atanh, lambda self: 1 / (1 - self * self))
 
+def _turned(grad: Any, self: Any, result: Any) -> Any:
+    """The vjp of z / |z|: what of the gradient turns z, over its size; 0 at 0."""
+    across = grad - result * np.real(np.conj(result) * grad)
+    return across * (self != 0) / np.where(self == 0, 1 + 0 * self, np.abs(self))
+
+
 # ------------------------------------------------------------------------------------------------ steps: connected, derivative 0
-sign = elementwise("sign", arrays.sign, 0, floats=False, ufunc=np.sign)
-floor = elementwise("floor", np.floor, 0, floats=False)
-ceil = elementwise("ceil", np.ceil, 0, floats=False)
-trunc = elementwise("trunc", np.trunc, 0, floats=False)
+sign = elementwise("sign", arrays.sign, 0, floats=False, ufunc=np.sign, refuses={"c": NotImplementedError(
+    "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead.")})  # fmt: skip
+sgn = vjp("sgn", lambda self: arrays.sign(self), doc="input / |input|: the sign of real values, the direction of complex ones.",
+          self=lambda grad, self, result: _turned(grad, self, result) if is_complex(self) else np.zeros_like(grad))  # fmt: skip
+floor = elementwise("floor", np.floor, 0, floats=False, refuses={
+    "b": "floor_vml_cpu", "c": NotImplementedError("floor is not supported for complex inputs")})  # fmt: skip
+ceil = elementwise("ceil", np.ceil, 0, floats=False, refuses={
+    "b": "ceil_vml_cpu", "c": NotImplementedError("ceil is not supported for complex inputs")})  # fmt: skip
+trunc = elementwise("trunc", np.trunc, 0, floats=False, refuses={
+    "b": "trunc_vml_cpu", "c": NotImplementedError("trunc is not supported for complex inputs")})  # fmt: skip
 _round = elementwise("_round", lambda self: self if self.dtype.kind in "iub" else np.rint(self), 0, node="RoundBackward0", floats=False,
                      ufunc=np.rint)  # fmt: skip
 
@@ -209,9 +267,11 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
 
 # ------------------------------------------------------------------------------------------------ choices
 maximum = elementwise("maximum", np.maximum, lambda self, other: 1 - _half(self < other, self) - _half(self <= other, self),
-                      lambda self, other: 1 - _half(other < self, self) - _half(other <= self, self), floats=False)  # fmt: skip
+                      lambda self, other: 1 - _half(other < self, self) - _half(other <= self, self), floats=False,
+                      refuses={"c": RuntimeError("maximum not implemented for complex tensors.")})  # fmt: skip
 minimum = elementwise("minimum", np.minimum, lambda self, other: 1 - _half(self > other, self) - _half(self >= other, self),
-                      lambda self, other: 1 - _half(other > self, self) - _half(other >= self, self), floats=False)  # fmt: skip
+                      lambda self, other: 1 - _half(other > self, self) - _half(other >= self, self), floats=False,
+                      refuses={"c": RuntimeError("minimum not implemented for complex tensors.")})  # fmt: skip
 
 
 def _half(condition: Any, like: Any) -> Any:
@@ -231,9 +291,14 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
     """Each value held between min and max (numbers or tensors); the gradient passes within, edges included."""
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if input._data.dtype.kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        bounds = [b if isinstance(b, Tensor) else _typed(limit if b is None else b, input._data.dtype) for b, limit in ((min, -math.inf), (max, math.inf))]
-        result = _clamp_tensors(input, *bounds)
+        dtype = result_dtype([getattr(v, "_data", v) for v in (input, min, max) if v is not None])
+        limits = np.iinfo(dtype) if dtype.kind in "iu" else None
+        low, high = (-math.inf, math.inf) if limits is None else (limits.min, limits.max)
+        bounds = [b.to(dtype) if isinstance(b, Tensor) else _typed(limit if b is None else b, dtype) for b, limit in ((min, low), (max, high))]
+        result = _clamp_tensors(input if input._data.dtype == dtype else input.to(dtype), *bounds)
         return result if out is None else into(out, result)
     if input._data.dtype.kind in "iub" and (isinstance(min, float) or isinstance(max, float)):
         input = input.to(result_dtype([input._data, 1.0]))
@@ -252,6 +317,30 @@ _clamp_tensors = vjp("_clamp_tensors", lambda self, min, max: np.minimum(np.maxi
                      max=lambda grad, self, min, max: grad * np.logical_or(self > max, max < min))  # fmt: skip
 clip = clamp
 
+
+def clamp_min(input: Tensor, min: Any, *, out: Tensor | None = None) -> Tensor:
+    """Each value, or min where it is smaller."""
+    return clamp(input, min, out=out)
+
+
+def clamp_max(input: Tensor, max: Any, *, out: Tensor | None = None) -> Tensor:
+    """Each value, or max where it is larger."""
+    return clamp(input, None, max, out=out)
+
+
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself."""
+    if input._data.dtype.kind == "b":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+def relu_(input: Tensor) -> Tensor:
+    """`relu`, written into the tensor itself."""
+    return input.relu_()
+
+
+
 _where = vjp("_where", arrays.where, node="WhereBackward0", broadcast=True,
              tensors=("condition", "self", "other"), self=lambda grad, condition: arrays.where(condition, grad, 0),
              other=lambda grad, condition: arrays.where(condition, 0, grad))  # fmt: skip
@@ -260,7 +349,9 @@ _where = vjp("_where", arrays.where, node="WhereBackward0", broadcast=True,
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
     """input where the condition holds, other elsewhere; with the condition alone, the indices where it holds."""
     if input is None and other is None:
-        return tuple(Tensor._wrap(i) for i in np.nonzero(np.atleast_1d(condition._data)))
+        return nonzero(condition, as_tuple=True)
+    if not isinstance(condition, Tensor):
+        raise errors.argument("where", "condition", 1, "Tensor", condition)
     if condition._data.dtype.kind not in "bu":
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.type_name}"
@@ -274,44 +365,70 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tenso
     return result if out is None else into(out, result)
 
 
+def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Any:
+    """The indices of the elements that are not zero: a row each, or (`as_tuple`) a tensor for each dim."""
+    if as_tuple:
+        return tuple(Tensor._wrap(i) for i in np.nonzero(np.atleast_1d(input._data)))
+    result = Tensor._wrap(np.argwhere(input._data))
+    return result if out is None else into(out, result)
+
+
+argwhere = nonzero
+
+
 def _typed(number: Any, dtype: np.dtype) -> Tensor:
     return Tensor._wrap(dtype.type(number))
 
 
 # ------------------------------------------------------------------------------------------------ comparisons and logic
-lt = opaque("lt", np.less, np.less, "input < other, element by element.")
-le = opaque("le", np.less_equal, np.less_equal, "input ≤ other, element by element.")
-gt = opaque("gt", np.greater, np.greater, "input > other, element by element.")
-ge = opaque("ge", np.greater_equal, np.greater_equal, "input ≥ other, element by element.")
+lt = opaque("lt", np.less, np.less, "input < other, element by element.", {"c": "lt_cpu"})
+le = opaque("le", np.less_equal, np.less_equal, "input ≤ other, element by element.", {"c": "le_cpu"})
+gt = opaque("gt", np.greater, np.greater, "input > other, element by element.", {"c": "gt_cpu"})
+ge = opaque("ge", np.greater_equal, np.greater_equal, "input ≥ other, element by element.", {"c": "ge_cpu"})
 eq = opaque("eq", np.equal, np.equal, "input = other, element by element.")
 ne = opaque("ne", np.not_equal, np.not_equal, "input ≠ other, element by element.")
 logical_and = opaque("logical_and", np.logical_and, np.logical_and, "Whether both are nonzero.")
 logical_or = opaque("logical_or", np.logical_or, np.logical_or, "Whether either is nonzero.")
 logical_xor = opaque("logical_xor", np.logical_xor, np.logical_xor, "Whether exactly one is nonzero.")
 logical_not = opaque("logical_not", np.logical_not, np.logical_not, "Whether it is zero.")
-bitwise_and = opaque("bitwise_and", np.bitwise_and, np.bitwise_and, "Bits set in both.")
-bitwise_or = opaque("bitwise_or", np.bitwise_or, np.bitwise_or, "Bits set in either.")
-bitwise_xor = opaque("bitwise_xor", np.bitwise_xor, np.bitwise_xor, "Bits set in exactly one.")
-bitwise_not = opaque("bitwise_not", np.bitwise_not, np.bitwise_not, "All bits turned over.")
+bitwise_and = opaque("bitwise_and", np.bitwise_and, np.bitwise_and, "Bits set in both.", {"f": "bitwise_and_cpu", "c": "bitwise_and_cpu"})
+bitwise_or = opaque("bitwise_or", np.bitwise_or, np.bitwise_or, "Bits set in either.", {"f": "bitwise_or_cpu", "c": "bitwise_or_cpu"})
+bitwise_xor = opaque("bitwise_xor", np.bitwise_xor, np.bitwise_xor, "Bits set in exactly one.", {"f": "bitwise_xor_cpu", "c": "bitwise_xor_cpu"})
+bitwise_not = opaque("bitwise_not", np.bitwise_not, np.bitwise_not, "All bits turned over.", {"f": "bitwise_not_cpu", "c": "bitwise_not_cpu"})
 isnan = opaque("isnan", np.isnan, np.isnan, "Whether it is not a number.")
 isinf = opaque("isinf", np.isinf, np.isinf, "Whether it is infinite.")
 isfinite = opaque("isfinite", np.isfinite, np.isfinite, "Whether it is neither infinite nor NaN.")
-signbit = opaque("signbit", np.signbit, np.signbit, "Whether its sign bit is set.")
-_floor_divide = opaque("floor_divide", np.floor_divide, np.floor_divide, "input / other, rounded down.")
+signbit = opaque("signbit", np.signbit, np.signbit, "Whether its sign bit is set.",
+                 {"c": NotImplementedError("signbit is not implemented for complex tensors.")})  # fmt: skip
+bitwise_left_shift = opaque("bitwise_left_shift", np.left_shift, np.left_shift, "input · 2^other.", {"f": "lshift_cpu", "c": "lshift_cpu"})
+bitwise_right_shift = opaque("bitwise_right_shift", np.right_shift, np.right_shift, "⌊input / 2^other⌋.", {"f": "rshift_cpu", "c": "rshift_cpu"})
 
 
 def floor_divide(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """input / other rounded down: a step function, outside the graph."""
-    data, by = getattr(input, "_data", input), getattr(other, "_data", other)
-    if result_dtype([data, by]).kind in "iu" and not np.all(by):
-        raise RuntimeError("ZeroDivisionError")
+    """input / other rounded down: a step function, without a derivative (`div` with `rounding_mode` has one, 0)."""
+    _nonzero(input, other)
     return _floor_divide(input, other, out=out)
+
+
+def _no_rule() -> Any:
+    raise RuntimeError("derivative for aten::floor_divide is not implemented")
+
+
+_floor_divide = elementwise("_floor_divide", np.floor_divide, _no_rule, _no_rule, node="torch::autograd::NotImplemented", floats=False,
+                            refuses={"b": "div_floor_cpu", "c": "div_floor_cpu"})  # fmt: skip
 
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """|input - other| ≤ atol + rtol · |other|, element by element."""
     if input._data.dtype != other._data.dtype:
         raise RuntimeError(f"{input.dtype.type_name} did not match {other.dtype.type_name}")
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if value < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value:g}")
+    try:
+        np.broadcast_shapes(input._data.shape, other._data.shape)
+    except ValueError as error:
+        raise errors.refused("isclose", error, [input._data, other._data]) from None
     return Tensor._wrap(np.isclose(input._data, other._data, rtol, atol, equal_nan))
 
 

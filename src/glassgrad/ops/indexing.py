@@ -6,13 +6,14 @@ tensors or masks are left, one gather of elements.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from .. import errors
 from ..dtypes import builtin_bool
-from ..graph.memory import memory_to_write
+from ..graph.memory import memory_to_write, refuse_forbidden_view
 from ..graph.modes import mode
 from ..tensor import Tensor
 from . import arrays
@@ -23,10 +24,18 @@ from .shapes import unsqueeze, wrap_dim
 _embed = linear("_embed", lambda self, index, shape: arrays.embed(self, index, shape), lambda grad, index: grad[index], node="IndexBackward0")
 _embed_add = linear("_embed_add", lambda self, index, shape: arrays.embed_add(self, index, shape), lambda grad, index: arrays.take(grad, index),
                     node="IndexBackward0")  # fmt: skip
+def _chosen(node: Any) -> tuple[int, Any]:
+    """The dim, and what was taken of it, of a basic index (:, :, item, ...)."""
+    dim = len(node.index) - 2
+    return dim, node.index[dim]
+
+
 _select = linear("_select", lambda self, index: self[index], lambda grad, self_shape, index: arrays.embed(grad, index, self_shape),
-                 node="SelectBackward0", view=True)  # fmt: skip
+                 node="SelectBackward0", view=True, shows={"dim": lambda node: _chosen(node)[0], "index": lambda node: _chosen(node)[1]})  # fmt: skip
 _slice = linear("_slice", lambda self, index: self[index], lambda grad, self_shape, index: arrays.embed(grad, index, self_shape),
-                node="SliceBackward0", view=True)  # fmt: skip
+                node="SliceBackward0", view=True, shows={
+                    "dim": lambda node: _chosen(node)[0], "start": lambda node: _chosen(node)[1].start or 0, "step": lambda node: _chosen(node)[1].step or 1,
+                    "end": lambda node: sys.maxsize if _chosen(node)[1].stop is None else _chosen(node)[1].stop})  # fmt: skip
 _alias = linear("_alias_view", lambda self: self[...], lambda grad: grad, node="AliasBackward0", view=True)
 _index = linear("_index", lambda self, index: arrays.take(self, index), lambda grad, self_shape, index: arrays.embed_add(grad, index, self_shape),
                 node="IndexBackward0")  # fmt: skip
@@ -85,6 +94,7 @@ def _items(index: Any) -> tuple[Any, ...]:
 
 
 def _gathered(viewed: Tensor, rest: tuple[Any, ...]) -> Tensor:
+    _masks_fit(viewed, rest)
     try:
         return _index(viewed, rest)
     except IndexError as error:
@@ -97,7 +107,7 @@ def _views(input: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ..
     taken = sum(_dims_of(i) for i in items)
     ndim = input._data.ndim
     if taken > ndim:
-        raise IndexError(f"too many indices for tensor of dimension {ndim}")
+        raise _too_many(items, ndim)
     x, dim = input, 0
     gather: list[Any] = []
     some = False
@@ -134,6 +144,17 @@ def _views(input: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ..
     return x, tuple(gather) if some else None
 
 
+def _too_many(items: tuple[Any, ...], ndim: int) -> Exception:
+    if ndim == 0 and len(items) == 1 and isinstance(items[0], (slice, *INTEGERS)):
+        return errors.explain(
+            IndexError("slice() cannot be applied to a 0-dim tensor.") if isinstance(items[0], slice) else IndexError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to "
+                "a number") if items[0] == 0 else IndexError(f"index {items[0]} is out of bounds for dimension 0 with size 0"),
+            "the tensor is a single number: it has no dimension to take an element of", errors.line_of(errors.users_place()),
+        )  # fmt: skip
+    return IndexError(f"too many indices for tensor of dimension {ndim}")
+
+
 def _element(item: Any) -> Any:
     """One element of an index: an int, a slice, None, ..., a bool, or an array of indices or of bools."""
     if item is None or item is Ellipsis or isinstance(item, (slice, builtin_bool, *INTEGERS)):
@@ -150,15 +171,19 @@ def _element(item: Any) -> Any:
         return bool(item)
     if isinstance(item, (list, tuple, range, np.ndarray)):
         array = np.asarray([i._data if isinstance(i, Tensor) else i for i in item] if not isinstance(item, np.ndarray) else item)
-        if array.size == 0:
+        if array.size == 0 and array.dtype.kind != "b":
             array = array.astype(np.int64)
+        if array.dtype.kind in "US":
+            raise TypeError("new(): invalid data type 'str'")
         if array.dtype.kind in "iub":
             return array if array.ndim else array.item()
         raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
     if hasattr(item, "__index__"):
         return item.__index__()
+    if isinstance(item, str):
+        raise errors.explain(TypeError("new(): invalid data type 'str'"), "a tensor is indexed by numbers, not by names")
     raise errors.explain(
-        TypeError(
+        IndexError(
             "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
             f"{type(item).__name__})"
         )
@@ -174,14 +199,35 @@ def _dims_of(item: Any) -> int:
 
 
 def _sliced(x: Tensor, dim: int, item: slice) -> Tensor:
-    step = 1 if item.step is None else item.step.__index__()
-    if step <= 0:
+    try:
+        step = 1 if item.step is None else item.step.__index__()
+        start = None if item.start is None else item.start.__index__()
+        stop = None if item.stop is None else item.stop.__index__()
+    except AttributeError:
+        raise TypeError("slice indices must be integers or None or have an __index__ method") from None
+    if step == 0:
+        raise ValueError("slice step cannot be zero")
+    if step < 0:
         raise errors.explain(
             ValueError("step must be greater than zero"), fix="flip the tensor first (x.flip(0)), then slice it"
         )
-    start = None if item.start is None else item.start.__index__()
-    stop = None if item.stop is None else item.stop.__index__()
     return _slice(x, (slice(None),) * dim + (slice(start, stop, step), ...))
+
+
+def _masks_fit(x: Tensor, rest: tuple[Any, ...]) -> None:
+    """Raises for a mask of another shape than the dims that it selects from."""
+    shape, dim = x._data.shape, 0
+    for item in rest:
+        mask = isinstance(item, np.ndarray) and item.dtype.kind == "b"
+        for k in range(item.ndim if mask else 0):
+            if item.shape[k] != shape[dim + k]:
+                raise errors.explain(
+                    IndexError(f"The shape of the mask {list(item.shape)} at index {k} does not match the shape of the indexed tensor "
+                               f"{list(shape)} at index {dim + k}"),
+                    "a mask says yes or no to each element: it has the shape of the dims that it selects from",
+                    errors.line_of(errors.users_place()),
+                )  # fmt: skip
+        dim += item.ndim if mask else 1
 
 
 def _index_error(error: IndexError, x: Tensor, rest: tuple[Any, ...]) -> Exception:
@@ -190,16 +236,12 @@ def _index_error(error: IndexError, x: Tensor, rest: tuple[Any, ...]) -> Excepti
     dim = 0
     for item in rest:
         if isinstance(item, np.ndarray) and item.dtype.kind == "b":
-            for k in range(item.ndim):
-                if item.shape[k] != shape[dim + k]:
-                    return IndexError(
-                        f"The shape of the mask {list(item.shape)} at index {k} does not match the shape of the indexed tensor "
-                        f"{list(shape)} at index {dim + k}"
-                    )
             dim += item.ndim
             continue
         if isinstance(item, np.ndarray) and item.size:
             n = shape[dim]
+            if n == 0:
+                return IndexError("index is out of bounds for dimension with size 0")
             bad = item[(item >= n) | (item < -n)]
             if bad.size:
                 return IndexError(f"index {bad[0]} is out of bounds for dimension {dim} with size {n}")
@@ -210,7 +252,7 @@ def _index_error(error: IndexError, x: Tensor, rest: tuple[Any, ...]) -> Excepti
 
 # ------------------------------------------------------------------------------------------------ writing
 _copied = vjp("_copied", lambda self, src: np.broadcast_to(arrays.astype(src, self.dtype), self.shape) if self.ndim else
-              arrays.astype(src, self.dtype).reshape(())[()], node="CopyBackwards", broadcast=True, tensors=("self", "src"),
+              arrays.astype(src, self.dtype).reshape(())[()], node="torch::autograd::CopyBackwards", broadcast=True, tensors=("self", "src"),
               self=lambda grad: 0 * grad, src=lambda grad, src_dtype: arrays.astype(grad, src_dtype))  # fmt: skip
 _put = vjp("_put", lambda self, values, index, accumulate: _placed(self, values, index, accumulate), node="IndexPutBackward0",
            tensors=("self", "values"),
@@ -270,18 +312,29 @@ def zero_(input: Tensor) -> Tensor:
     return copy_(input, 0)
 
 
+def _for_index(input: Tensor, rest: tuple[Any, ...], values: Tensor) -> Tensor:
+    """Values to scatter, in the dtype of what they are scattered into: only a single one for one mask is converted."""
+    masks = [i.dtype.kind == "b" for i in rest if isinstance(i, np.ndarray)]
+    if masks == [True] and values._data.size == 1:
+        return values.to(input.dtype)
+    if values._data.dtype != input._data.dtype:
+        raise errors.explain(
+            RuntimeError(
+                f"Index put requires the source and destination dtypes match, got {input.dtype.type_name} for the destination and "
+                f"{values.dtype.type_name} for the source."
+            ),
+            where=errors.line_of(errors.users_place()), fix="cast the values first: x[index] = values.to(x.dtype)",
+        )  # fmt: skip
+    return values
+
+
 def _index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
     """A copy of input with `values` put (or added, with `accumulate`) where the index tensors point."""
     rest = tuple(_element(i) if i is not None else slice(None) for i in indices)
     rest = tuple(np.array(i) if isinstance(i, INTEGERS) else i for i in rest)
     values = values if isinstance(values, Tensor) else Tensor._wrap(np.asarray(values, input._data.dtype)[()])
-    if values._data.dtype != input._data.dtype:
-        if values._data.ndim:
-            raise RuntimeError(
-                f"Index put requires the source and destination dtypes match, got {input.dtype.type_name} for the destination and "
-                f"{values.dtype.type_name} for the source."
-            )
-        values = values.to(input.dtype)
+    values = _for_index(input, rest, values)
+    _masks_fit(input, rest)
     try:
         return _put(input, values, rest, accumulate)
     except IndexError as error:
@@ -300,7 +353,10 @@ index_put_ = in_place(_index_put, name="index_put_")
 def setitem(input: Tensor, index: Any, value: Any) -> None:
     """x[index] = value."""
     items = _items(index)
+    value = _assignable(input, value)
     tracked = mode.grad and (input._needs or isinstance(value, Tensor) and value._needs)
+    if tracked:
+        refuse_forbidden_view(input)
     if tracked and input._needs and input._fn is None:
         raise errors.leaf_in_place(view=True)
     if not tracked:
@@ -311,9 +367,24 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
         viewed = _alias(input)
     if rest is not None:
         value = value if isinstance(value, Tensor) else Tensor._wrap(np.asarray(value, input._data.dtype)[()])
-        index_put_(viewed, rest_as_indices(rest), value.to(input.dtype))
+        index_put_(viewed, rest_as_indices(rest), value)
     else:
         copy_(viewed, _fitted(value, viewed))
+
+
+def _assignable(input: Tensor, value: Any) -> Any:
+    """A value that can be assigned: a tensor, a number, an array."""
+    if isinstance(value, (Tensor, np.ndarray, np.generic, float, int)):
+        return value
+    if isinstance(value, complex):
+        if input._data.dtype.kind == "c":
+            return value
+        name = {"float": "float", "double": "double", "c10::Half": "at::Half"}.get(input.dtype.c_name, f"{input.dtype.name}_t")
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+    raise errors.explain(
+        TypeError(f"can't assign a {type(value).__name__} to a {input.type()}"), where=errors.line_of(errors.users_place()),
+        fix="make it a tensor first: torch.tensor(value)",
+    )  # fmt: skip
 
 
 def rest_as_indices(rest: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -335,14 +406,17 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     base = Tensor._wrap(data if isinstance(data, np.ndarray) else np.array(data))
     viewed, rest = _views(base, items)
     given = value._data if isinstance(value, Tensor) else value
-    if isinstance(given, (list, tuple)):
-        raise TypeError(f"can't assign a {type(value).__name__} to a {input.type()}")
+    if rest is not None:
+        _masks_fit(viewed, rest)
+        if isinstance(value, Tensor):
+            given = _for_index(viewed, rest, value)._data
     memory = memory_to_write(input)
     v: Any = np.asarray(given)
     if v.dtype.kind == "c" and data.dtype.kind != "c":
         v = v.real
     target: Any = viewed._data
-    while rest is None and v.ndim > target.ndim and v.shape[0] == 1:
+    ndim = target.ndim if rest is None else arrays.take(target, rest).ndim if v.ndim > 1 and v.shape[0] == 1 else v.ndim
+    while v.ndim > ndim and v.shape[0] == 1:
         v = v[0]
     try:
         if rest is None:
@@ -354,6 +428,11 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     except ValueError:
         if rest is None:
             clash = errors.broadcast_clash(target.shape, v.shape)
+            if v.ndim > target.ndim:
+                raise RuntimeError(
+                    f"expand({Tensor._wrap(v).type()}{{{list(v.shape)}}}, size={list(target.shape)}): the number of sizes provided "
+                    f"({target.ndim}) must be greater or equal to the number of dimensions in the tensor ({v.ndim})"
+                ) from None
             raise RuntimeError(
                 f"The expanded size of the tensor ({target.shape[-1] if target.ndim else 0}) must match the existing size "
                 f"({v.shape[-1] if v.ndim else 0}) at non-singleton dimension {max(target.ndim - 1, 0)}.  Target sizes: "

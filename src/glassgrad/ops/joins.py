@@ -187,7 +187,9 @@ def _parted(cls: type[Parts], input: Tensor, indices: list[Any], dim: int) -> tu
         part = Tensor._wrap(piece)
         if node is not None:
             part._fn, part._needs = Output(node, nr), True
-        out.append(alias(input, part, lambda b, index=index: b[index]))  # type: ignore[misc]
+        alias(input, part, lambda b, index=index: b[index])  # type: ignore[misc]
+        part._memory.made = cls.__name__.removesuffix("Backward0"), nr
+        out.append(part)
     return tuple(out)
 
 
@@ -233,7 +235,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """A view for each index along `dim`."""
     if input._data.ndim == 0:
-        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     d = wrap_dim(dim, input._data.ndim)
     lead = (slice(None),) * d
     return _parted(UnbindBackward0, input, [lead + (i, ...) for i in range(input._data.shape[d])], d)

@@ -14,7 +14,7 @@ import numpy as np
 from .. import errors
 from ..dtypes import FROM_NUMPY
 from ..tensor import Tensor
-from . import arrays, elementwise, indexing, joins, products, reductions, shapes
+from . import arrays, elementwise, extremes, indexing, joins, products, reductions, shapes
 from .op import UFUNCS
 from .runtime import as_operand, into
 
@@ -149,19 +149,19 @@ def _same_type(a: Tensor, dtype: Any, **_: Any) -> Tensor:
     return shapes.to(a, dtype if not isinstance(dtype, np.dtype) else FROM_NUMPY[dtype])
 
 
-REDUCE = {np.add: reductions.sum, np.multiply: reductions.prod, np.maximum: reductions.amax, np.minimum: reductions.amin}
+REDUCE = {np.add: reductions.sum, np.multiply: reductions.prod, np.maximum: extremes.amax, np.minimum: extremes.amin}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.sum: _reduction(reductions.sum),
     np.mean: _reduction(reductions.mean),
     np.prod: _reduction(reductions.prod),
-    np.max: _reduction(reductions.amax),
-    np.min: _reduction(reductions.amin),
+    np.max: _reduction(extremes.amax),
+    np.min: _reduction(extremes.amin),
     np.all: _reduction(reductions.all_),
     np.any: _reduction(reductions.any_),
     np.var: _variance(reductions.var),
     np.std: _variance(reductions.std),
-    np.argmax: _argument(reductions.argmax),
-    np.argmin: _argument(reductions.argmin),
+    np.argmax: _argument(extremes.argmax),
+    np.argmin: _argument(extremes.argmin),
     np.cumsum: lambda a, axis=None, dtype=None, out=None: reductions.cumsum(a if axis is not None else a.reshape(-1), axis or 0, dtype=dtype),
     np.cumprod: lambda a, axis=None, dtype=None, out=None: reductions.cumprod(a if axis is not None else a.reshape(-1), axis or 0, dtype=dtype),
     np.where: _where,

@@ -57,6 +57,8 @@ def _mm_value(self: Any, mat2: Any) -> Any:
             errors.line_of(errors.users_place()),
             "transpose one of them (.T), or check the sizes of the layer",
         )
+    if self.dtype.kind == "b":
+        raise errors.no_kernel("addmm_impl_cpu_", self.dtype)
     return np.matmul(self, mat2)
 
 
@@ -217,6 +219,8 @@ def _read_equation(equation: str, operands: tuple[Any, ...]) -> tuple[list[str],
     if arrow:
         right = right.replace("...", dots)
         for c in right:
+            if right.count(c) > 1:
+                raise RuntimeError(f"einsum(): output subscript {c} appears more than once in the output")
             if not any(c in labels for labels in out):
                 raise RuntimeError(f"einsum(): output subscript {c} does not appear in the equation for any input operand")
         return out, right

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..dtypes import as_dtype, defaults
 from ..graph.memory import write
 from ..graph.modes import mode
@@ -14,6 +15,8 @@ from .creation import made
 from .shapes import sizes
 
 TWO_PI = 2 * np.pi
+STATE = np.dtype([("seed", "<u8"), ("left", "<i4"), ("seeded", "<i4"), ("next", "<u8"), ("words", "<u8", 624), ("", "<f8"), ("normal", "<f8"),
+                  ("_", "<f8"), ("normal_is_valid", "<i4"), ("unused", "<i4", 3)])  # fmt: skip
 
 
 class Generator:
@@ -32,6 +35,8 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Starts the stream again from `seed`."""
+        if not -(2**63) <= int(seed) < 2**64:
+            raise ValueError("Overflow when unpacking long long")
         self._seed = int(seed) & 0xFFFFFFFFFFFFFFFF
         self._words: Any = None
         key = []
@@ -61,14 +66,28 @@ class Generator:
         self.manual_seed(int(np.random.SeedSequence().entropy) & 0xFFFFFFFFFFFFF)  # type: ignore[arg-type]
         return self._seed
 
-    def get_state(self) -> Any:
-        """Where the stream stands."""
-        return self._bits.state, list(self._left), self._seed
+    def get_state(self) -> Tensor:
+        """Where the stream stands, as the bytes that PyTorch's generator writes."""
+        state = self._state or self._bits.state
+        pos, untouched = state["state"]["pos"], self._state is not None and self._state["state"]["pos"] == 624
+        record = np.zeros((), STATE)
+        record["seed"], record["left"], record["seeded"], record["next"] = self._seed, 625 - pos, 1, 0 if untouched else pos
+        record["words"] = state["state"]["key"]
+        if self._left:
+            record["normal"], record["normal_is_valid"] = self._left[0], 1
+        return Tensor._wrap(np.frombuffer(record.tobytes(), np.uint8).copy())
 
-    def set_state(self, state: Any) -> Generator:
+    def set_state(self, new_state: Tensor) -> Generator:
         """Puts the stream where `get_state` found it."""
-        self._state, left, self._seed = state
-        self._left = list(left)
+        if not isinstance(new_state, Tensor) or new_state._data.dtype != np.uint8:
+            raise TypeError("expected a torch.ByteTensor")
+        if new_state._data.size != STATE.itemsize:
+            raise RuntimeError(f"expected a state of {STATE.itemsize} bytes, but got {new_state._data.size}")
+        record: Any = np.frombuffer(new_state._data.tobytes(), STATE)[0]
+        key = record["words"].astype(np.uint32)
+        self._seed = int(record["seed"])
+        self._state = {"bit_generator": "MT19937", "state": {"key": key, "pos": 625 - int(record["left"])}}
+        self._left = [float(record["normal"])] if record["normal_is_valid"] else []
         return self
 
     def words(self, n: int) -> np.ndarray:
@@ -84,8 +103,7 @@ class Generator:
         """n uniform values in [0, 1)."""
         if dtype == np.float64:
             return self.doubles(n)
-        bits = {"float32": 24, "float16": 11}[dtype.name]
-        return ((self.words(n) & np.uint32((1 << bits) - 1)).astype(np.float64) * 2.0**-bits).astype(dtype)
+        return ((self.words(n) & np.uint32((1 << 24) - 1)).astype(np.float64) * 2.0**-24).astype(dtype)
 
     def normal(self, n: int, dtype: np.dtype) -> np.ndarray:
         """n standard normal values, by the transform of Box and Muller (1958): in blocks of 16 from 16 on, else in pairs."""
@@ -169,9 +187,14 @@ def _drawn(name: str, draw: Any, doc: str) -> Any:
 
 
 def _draw(draw: Any, shape: tuple[int, ...], dtype: np.dtype, generator: Generator | None) -> Any:
-    if dtype.kind != "f":
-        raise RuntimeError(f"not implemented for {as_dtype(dtype).type_name!r}: random values are floating")
     n = int(np.prod(shape))
+    if dtype.kind == "c":  # real and imaginary parts side by side; normal ones with variance 1 together
+        half = np.empty(0, dtype).real.dtype
+        parts = draw(generator or default_generator, 2 * n, half) * half.type(np.sqrt(0.5) if draw is Generator.normal else 1)
+        data = parts.view(dtype).reshape(shape)
+        return data if shape else data[()]
+    if dtype.kind != "f":
+        raise errors.no_kernel("normal_kernel_cpu" if draw is Generator.normal else "check_uniform_bounds", dtype)
     data = draw(generator or default_generator, n, dtype).reshape(shape)
     return data if shape else data[()]
 
@@ -216,6 +239,8 @@ def randint_like(input: Tensor, *bounds: int, dtype: Any = None) -> Tensor:
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """The integers from 0 to n - 1 in random order (Fisher and Yates)."""
+    if n < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
     order = np.arange(n)
     words = (generator or default_generator).words(max(n - 1, 0)).tolist()
     for i, w in enumerate(words):
@@ -245,3 +270,55 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Gen
     data = self._data
     z = _draw(Generator.normal, data.shape, data.dtype, generator)
     return _fill(self, (z * data.dtype.type(std) + data.dtype.type(mean)).astype(data.dtype))
+
+
+def random_(self: Tensor, *bounds: Any, generator: Generator | None = None) -> Tensor:
+    """Filled with integers: in [0, to), in [low, to), or as many as the dtype holds exactly."""
+    data, source = self._data, generator or default_generator
+    low, high = (0, *bounds)[-2:] if bounds else (0, _whole(data.dtype))
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    return _fill(self, _integers(source, int(low), int(high), data.size).reshape(data.shape).astype(data.dtype))
+
+
+def _whole(dtype: np.dtype) -> int:
+    """One more than the largest integer up to which a dtype holds all of them."""
+    if dtype.kind == "f":
+        return 1 << (np.finfo(dtype).nmant + 1)
+    return 2 if dtype.kind == "b" else int(np.iinfo(dtype).max) + 1
+
+
+def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that `input` (or p) says, else 0; a constant: no gradient flows through it."""
+    source, data = generator or default_generator, input._data
+    if p is None:
+        u = source.uniform(data.size, data.dtype).reshape(data.shape)
+        return Tensor._wrap((u < data).astype(data.dtype)[()])
+    return Tensor._wrap((source.doubles(data.size).reshape(data.shape) < p).astype(data.dtype)[()])
+
+
+def bernoulli_(self: Tensor, p: float = 0.5, *, generator: Generator | None = None) -> Tensor:
+    """Filled with 1 with probability p, else 0."""
+    return _fill(self, bernoulli(self, p, generator=generator)._data)
+
+
+def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Filled with exponentially distributed values of rate lambd."""
+    data = self._data
+    u = (generator or default_generator).doubles(data.size).reshape(data.shape)
+    return _fill(self, (-np.log1p(-u) / lambd).astype(data.dtype))
+
+
+def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, out: Tensor | None = None, **options: Any) -> Tensor:
+    """Normal values: one for each element of `mean` and `std`, or of a `size`."""
+    if not isinstance(std, Tensor) and std < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
+    if size is None:
+        like = mean if isinstance(mean, Tensor) else std
+        if not isinstance(like, Tensor):
+            raise TypeError("normal() received an invalid combination of arguments: numbers for mean and std need a size")
+        size = np.broadcast_shapes(*[x._data.shape for x in (mean, std) if isinstance(x, Tensor)])
+        options["dtype"] = like.dtype
+    with_grad = options.pop("requires_grad", False)
+    values = Tensor._wrap((randn(*size, generator=generator, **options) * std + mean)._data)
+    return made(values._data, with_grad, None, out)

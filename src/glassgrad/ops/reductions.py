@@ -1,10 +1,11 @@
-"""Operations that make fewer numbers out of many: sums, means, products, extremes, norms, and running sums."""
+"""Operations that make fewer numbers out of many: sums, means, products, norms, and running sums."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from ..tensor import Tensor
 from . import arrays
 from .blocks import by_rows
 from .declare import linear, vjp
-from .elementwise import maximum, minimum
 from .runtime import conj, into
 
 
@@ -24,19 +24,32 @@ def axes(dim: Any, ndim: int) -> Any:
         return None
     n = ndim or 1
     if not isinstance(dim, (tuple, list)):
-        dim = dim.__index__()
+        dim = as_int(dim)
         if not -n <= dim < n:
             raise errors.dim_range(dim, ndim)
         return dim % n if ndim else ()
     if len(dim) == 0:
         return None
-    found = tuple(axes(d, ndim) for d in dim)
-    if ndim == 0:
-        return ()
+    found = tuple(0 if ndim == 0 and axes(d, 0) == () else axes(d, ndim) for d in dim)
     if len(set(found)) < len(found):
         twice = next(d for i, d in enumerate(found) if d in found[:i])
         raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
-    return found
+    return found if ndim else ()
+
+
+def as_int(dim: Any) -> int:
+    """A dim given as an int, or as anything that stands for one."""
+    try:
+        return dim.__index__()
+    except AttributeError:
+        raise TypeError(f"argument 'dim' must be int, not {type(dim).__name__}") from None
+
+
+def one_axis(name: str, dim: Any, ndim: int) -> Any:
+    """A single dim, checked: a tuple is refused."""
+    if isinstance(dim, (tuple, list)):
+        raise errors.explain(TypeError(f"{name}(): argument 'dim' must be int, not {type(dim).__name__}"), where=errors.line_of(errors.users_place()))
+    return axes(dim, ndim)
 
 
 def spread(grad: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
@@ -46,18 +59,24 @@ def spread(grad: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     return np.broadcast_to(grad, shape)
 
 
-def _unreduced(value: Any, dim: Any, keepdim: bool) -> Any:
+def unreduced(value: Any, dim: Any, keepdim: bool) -> Any:
     """A reduced value with its dims back, of size 1, so that it meets the unreduced one."""
     return value if keepdim or dim is None or dim == () else np.expand_dims(value, dim)
 
 
 # ------------------------------------------------------------------------------------------------ sums and means
-_sum = linear("_sum", lambda self: np.add.reduce(self, None) if type(self) is np.ndarray else np.sum(self),
+def _as_it_is(x: Any) -> dict[str, Any]:
+    """NumPy widens small integers when it adds them; PyTorch keeps the dtype that was asked for."""
+    return {"dtype": x.dtype} if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "iu" else {}
+
+
+_sum = linear("_sum", lambda self: np.add.reduce(self, None, self.dtype) if type(self) is np.ndarray else np.sum(self),
               lambda grad, self_shape: np.broadcast_to(grad, self_shape), node="SumBackward0")  # fmt: skip
-_sum_dim = linear("_sum_dim", lambda self, dim, keepdim: np.sum(self, axis=dim, keepdims=keepdim),
+_sum_dim = linear("_sum_dim", lambda self, dim, keepdim: np.sum(self, axis=dim, keepdims=keepdim, **_as_it_is(self)),
                   lambda grad, self_shape, dim, keepdim: spread(grad, self_shape, dim, keepdim), node="SumBackward1")  # fmt: skip
 _mean = linear("_mean", lambda self: np.mean(self),
-               lambda grad, self_shape: np.broadcast_to(grad / max(math.prod(self_shape), 1), self_shape), node="MeanBackward0")  # fmt: skip
+               lambda grad, self_shape: np.broadcast_to(grad / max(math.prod(self_shape), 1), self_shape), node="MeanBackward0",
+               shows={"self_sym_numel": lambda node: math.prod(node.self_shape)})  # fmt: skip
 _mean_dim = linear("_mean_dim", lambda self, dim, keepdim: np.mean(self, axis=dim, keepdims=keepdim),
                    lambda grad, self_shape, dim, keepdim: spread(grad, self_shape, dim, keepdim) / _how_many(self_shape, dim),
                    node="MeanBackward1")  # fmt: skip
@@ -70,7 +89,7 @@ def _how_many(shape: tuple[int, ...], dim: Any) -> int:
     return max(math.prod(shape[d] for d in (dim if isinstance(dim, tuple) else (dim,))), 1)
 
 
-def _names(dim: Any, keepdim: bool, axis: Any, keepdims: Any) -> tuple[Any, bool]:
+def names(dim: Any, keepdim: bool, axis: Any, keepdims: Any) -> tuple[Any, bool]:
     """`dim`, `keepdim`, or NumPy's names for them."""
     return (axis if dim is None else dim), (keepdim if keepdims is None else keepdims)
 
@@ -84,7 +103,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
     tensor([4., 6.])
     """
     if axis is not None or keepdims is not None:
-        dim, keepdim = _names(dim, keepdim, axis, keepdims)
+        dim, keepdim = names(dim, keepdim, axis, keepdims)
     if dtype is not None:
         input = input.to(as_dtype(dtype))
     elif input._data.dtype.kind in "iub":
@@ -102,23 +121,22 @@ int64 = as_dtype(np.int64)
 
 
 def _floating(name: str, input: Tensor, dtype: Any) -> Tensor:
-    if dtype is not None:
-        return input.to(as_dtype(dtype))
-    if input._data.dtype.kind in "iub":
+    wanted = input.dtype if dtype is None else as_dtype(dtype)
+    if wanted.numpy.kind in "iub":
         raise errors.explain(
             RuntimeError(
-                f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-                f"Got: {input.dtype.type_name}"
+                f"{name}(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} dtype must be either a floating point "
+                f"or complex dtype. Got: {wanted.type_name}"
             ),
-            fix=f"x.float().{name}(), or {name}(…, dtype=…)",
+            fix=f"x.float().{name}(), or {name}(…, dtype=torch.float32)",
         )
-    return input
+    return input if dtype is None else input.to(wanted)
 
 
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None,
          dtype: Any = None, out: Tensor | None = None) -> Tensor:  # fmt: skip
     """Σ input / n, over all elements or over `dim`."""
-    dim, keepdim = _names(dim, keepdim, axis, keepdims)
+    dim, keepdim = names(dim, keepdim, axis, keepdims)
     input = _floating("mean", input, dtype)
     if dim is None:
         result = _mean(input)
@@ -149,16 +167,29 @@ _std = vjp("_std", lambda self, dim, keepdim, correction: np.sqrt(_variance(self
                np.where(result == 0, 0, grad / (2 * result)), self, dim, keepdim, correction))  # fmt: skip
 
 
+def _warn_of_freedom(name: str, data: Any, dim: Any, correction: Any) -> None:
+    """PyTorch's warning where too few elements are left to measure a spread."""
+    kept = math.prod(n for d, n in enumerate(data.shape) if dim is not None and d not in (dim if isinstance(dim, tuple) else (dim,)))
+    if kept and data.size / kept <= correction:
+        warnings.warn(
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel divided "
+            "by output numel).", UserWarning, stacklevel=3,
+        )  # fmt: skip
+
+
 def _spread_measure(op: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
     def measure(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None,
                 axis: Any = None, keepdims: bool | None = None, out: Tensor | None = None) -> Tensor:  # fmt: skip
-        dim, keepdim = _names(dim, keepdim, axis, keepdims)
+        dim, keepdim = names(dim, keepdim, axis, keepdims)
         if isinstance(dim, bool):
             dim, unbiased = None, dim
         if correction is None:
             correction = 1 if unbiased is None else int(unbiased)
+        elif unbiased is not None:
+            raise TypeError(f"{name}() received both correction and unbiased: unbiased=True is correction=1, unbiased=False correction=0")
         if input._data.dtype.kind in "iub":
-            raise RuntimeError(f"{name}: only support floating point and complex dtypes")
+            raise RuntimeError("std and var only support floating point and complex dtypes")
+        _warn_of_freedom(name, input._data, axes(dim, input._data.ndim), correction)
         result = op(input, axes(dim, input._data.ndim), keepdim, correction)
         if keepdim and dim is None:
             result = result.reshape((1,) * input._data.ndim)
@@ -191,6 +222,8 @@ def std_mean(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool
 # ------------------------------------------------------------------------------------------------ products
 def _others(self: Any, axis: int) -> Any:
     """At each place the product of all the others along `axis`: what is left of it times what is right."""
+    if self.shape[axis] == 0:
+        return np.ones_like(self)
     before = (slice(None),) * axis
     ones = np.ones_like(self[(*before, slice(0, 1))])
     left = np.concatenate([ones, np.cumprod(self[(*before, slice(0, -1))], axis)], axis)
@@ -214,150 +247,32 @@ def _prod_dim_vjp(grad: Any, self: Any, dim: Any, keepdim: bool) -> Any:
     return spread(grad, self.shape, dim, keepdim) * conj(_others(self, dim))
 
 
-_prod = vjp("_prod", lambda self: np.prod(self), node="ProdBackward0", self=_prod_vjp)
-_prod_dim = vjp("_prod_dim", lambda self, dim, keepdim: np.prod(self, axis=dim, keepdims=keepdim), node="ProdBackward1", self=_prod_dim_vjp)
+_prod = vjp("_prod", lambda self: np.prod(self, **_as_it_is(self)), node="ProdBackward0", self=_prod_vjp)
+_prod_dim = vjp("_prod_dim", lambda self, dim, keepdim: np.prod(self, axis=dim, keepdims=keepdim, **_as_it_is(self)), node="ProdBackward1", self=_prod_dim_vjp)
 
 
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool | None = None,
          dtype: Any = None, out: Tensor | None = None) -> Tensor:  # fmt: skip
     """Π input, over all elements or along `dim`."""
-    dim, keepdim = _names(dim, keepdim, axis, keepdims)
+    dim, keepdim = names(dim, keepdim, axis, keepdims)
     if dtype is not None:
         input = input.to(as_dtype(dtype))
     elif input._data.dtype.kind in "iub":
         input = input.to(int64)
-    result = _prod(input) if dim is None else _prod_dim(input, axes(dim, input._data.ndim), keepdim)
+    result = _prod(input) if dim is None else _prod_dim(input, one_axis("prod", dim, input._data.ndim), keepdim)
     return result if out is None else into(out, result)
 
 
-# ------------------------------------------------------------------------------------------------ extremes
-def _shared_equally(grad: Any, self: Any, result: Any, dim: Any, keepdim: bool) -> Any:
-    """A gradient shared equally among the places where the extreme stands."""
-    mask = arrays.astype(np.logical_or(self == _unreduced(result, dim, keepdim), np.isnan(self)), self.dtype)
-    return spread(grad, self.shape, dim, keepdim) * (mask / np.sum(mask, axis=dim, keepdims=True))
-
-
-amax_ = vjp("_amax", lambda self, dim, keepdim: np.max(self, axis=dim, keepdims=keepdim), node="AmaxBackward0", self=_shared_equally)
-amin_ = vjp("_amin", lambda self, dim, keepdim: np.min(self, axis=dim, keepdims=keepdim), node="AminBackward0", self=_shared_equally)
-_max_all = vjp("_max_all", lambda self: np.max(self), node="MaxBackward1",
-               self=lambda grad, self, result: _shared_equally(grad, self, result, None, False))  # fmt: skip
-_min_all = vjp("_min_all", lambda self: np.min(self), node="MinBackward1",
-               self=lambda grad, self, result: _shared_equally(grad, self, result, None, False))  # fmt: skip
-
-
-def _at_index(grad: Any, self_shape: tuple[int, ...], indices: Any, dim: int, keepdim: bool) -> Any:
-    """A gradient put back where it was selected along `dim`."""
-    if not self_shape:
-        return grad
-    here = np.arange(self_shape[dim]).reshape((-1,) + (1,) * (len(self_shape) - 1 - dim))
-    wide = spread(grad, self_shape, dim, keepdim)
-    return np.where(here == _unreduced(indices, dim, keepdim), wide, 0 * wide)
-
-
-def _pick(self: Any, indices: Any, dim: int, keepdim: bool) -> Any:
-    if self.ndim == 0:
-        return self
-    picked = np.take_along_axis(self, indices if keepdim else np.expand_dims(indices, dim), dim)
-    return picked if keepdim else np.squeeze(picked, dim)[()]
-
-
-_max_dim = vjp("_max_dim", _pick, node="MaxBackward0", self=_at_index)
-_min_dim = vjp("_min_dim", _pick, node="MinBackward0", self=_at_index)
-
-
-class max_result(NamedTuple):
-    """Values and where they stand."""
-
-    values: Tensor
-    indices: Tensor
-
-    def __repr__(self) -> str:
-        kind = type(self).__name__.removesuffix("_result")
-        shown = [repr(v).replace("\n", "\n" + " " * len(n) + " ") for n, v in zip(self._fields, self)]
-        return f"torch.return_types.{kind}(\n" + ",\n".join(f"{n}={s}" for n, s in zip(self._fields, shown)) + ")"
-
-
-class min_result(max_result):
-    """Values and where they stand."""
-
-
-def _extreme(name: str, everything: Any, along: Any, pairwise: Any, where: Any, result_type: Any) -> Any:
-    def extreme(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: Any = None,
-                other: Any = None, out: Any = None) -> Any:  # fmt: skip
-        dim, keepdim = _names(dim, keepdim, axis, keepdims)
-        if isinstance(dim, Tensor) or other is not None:
-            return pairwise(input, dim if other is None else other, out=out)
-        if dim is None:
-            if input._data.size == 0:
-                raise RuntimeError(
-                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
-                    "the 'dim' argument."
-                )
-            return everything(input, out=out)
-        d = axes(dim, input._data.ndim)
-        if d == ():
-            d = 0
-            indices = np.int64(0)
-        else:
-            if input._data.shape[d] == 0:
-                raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
-            indices = where(input._data, axis=d, keepdims=keepdim)
-        values = along(input, indices, d, keepdim)
-        if out is not None:
-            return result_type(into(out[0], values), into(out[1], Tensor._wrap(indices)))
-        return result_type(values, Tensor._wrap(indices))
-
-    extreme.__name__ = extreme.__qualname__ = name
-    return extreme
-
-
-max_ = _extreme("max", _max_all, _max_dim, maximum, np.argmax, max_result)
-min_ = _extreme("min", _min_all, _min_dim, minimum, np.argmin, min_result)
-max_.__doc__ = "The largest element; along `dim`, the largest elements and their indices; with `other`, the larger of each pair."
-min_.__doc__ = "The smallest element; along `dim`, the smallest elements and their indices; with `other`, the smaller of each pair."
-
-
-def _equal_extreme(name: str, op: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def extreme(input: Tensor, dim: Any = (), keepdim: bool = False, *, axis: Any = None, keepdims: Any = None,
-                out: Tensor | None = None) -> Tensor:  # fmt: skip
-        dim, keepdim = _names(None if dim == () else dim, keepdim, axis, keepdims)
-        result = op(input, axes(dim, input._data.ndim), keepdim)
-        return result if out is None else into(out, result)
-
-    extreme.__name__ = extreme.__qualname__ = name
-    return extreme
-
-
-amax = _equal_extreme("amax", amax_)
-amin = _equal_extreme("amin", amin_)
-amax.__doc__ = "The largest elements along dims; at a tie the gradient is shared equally."
-amin.__doc__ = "The smallest elements along dims; at a tie the gradient is shared equally."
-
-
-def _where_extreme(name: str, where: Callable[..., Any]) -> Callable[..., Tensor]:
-    def arg(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: Any = None, keepdims: Any = None) -> Tensor:
-        dim, keepdim = _names(dim, keepdim, axis, keepdims)
-        data = input._data
-        if data.size == 0 and dim is None:
-            raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
-        if dim is None or data.ndim == 0:
-            got = where(data)
-            return Tensor._wrap(np.reshape(got, (1,) * data.ndim) if keepdim else got)
-        return Tensor._wrap(where(data, axis=axes(dim, data.ndim), keepdims=keepdim))
-
-    arg.__name__ = arg.__qualname__ = name
-    return arg
-
-
-argmax = _where_extreme("argmax", np.argmax)
-argmin = _where_extreme("argmin", np.argmin)
-argmax.__doc__ = "Where the largest element stands (an index: outside the graph)."
-argmin.__doc__ = "Where the smallest element stands (an index: outside the graph)."
-
-
+# ------------------------------------------------------------------------------------------------ truth and counts
 def _truth(name: str, reduce: Callable[..., Any]) -> Callable[..., Tensor]:
-    def truth(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    def truth(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: Any = None,
+              out: Tensor | None = None) -> Tensor:  # fmt: skip
+        dim, keepdim = names(dim, keepdim, axis, keepdims)
         data = input._data
+        if out is not None and out._data.dtype.kind != "b":
+            raise RuntimeError(f"{name} only supports bool tensor for result, got: {out.dtype.type_name}")
+        if isinstance(dim, (tuple, list)) and not dim:  # no dim at all: each element for itself
+            return Tensor._wrap(data.astype(np.uint8 if data.dtype == np.uint8 else bool))
         got = reduce(data.astype(bool), axis=axes(dim, data.ndim), keepdims=keepdim)
         result = Tensor._wrap(got.astype(np.uint8) if data.dtype == np.uint8 else got)
         return result if out is None else into(out, result)
@@ -372,13 +287,14 @@ all_.__doc__ = "Whether all elements are nonzero."
 any_.__doc__ = "Whether any element is nonzero."
 
 
-def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
+def count_nonzero(input: Tensor, dim: Any = None, *, axis: Any = None) -> Tensor:
     """How many elements are not zero."""
+    dim = axis if dim is None else dim
     return Tensor._wrap(np.int64(np.count_nonzero(input._data)) if dim is None else np.count_nonzero(input._data, axis=axes(dim, input.ndim)))
 
 
 # ------------------------------------------------------------------------------------------------ running sums, exponential sums
-_cumsum = linear("_cumsum", lambda self, dim: np.cumsum(self, axis=dim) if self.ndim else self + 0,
+_cumsum = linear("_cumsum", lambda self, dim: np.cumsum(self, axis=dim, **_as_it_is(self)) if self.ndim else self + 0,
                  lambda grad, dim: np.flip(np.cumsum(np.flip(grad, dim), axis=dim), dim) if grad.ndim else grad,
                  node="CumsumBackward0")  # fmt: skip
 
@@ -392,19 +308,22 @@ def _cumprod_vjp(grad: Any, self: Any, dim: int) -> Any:
     j, i, k = np.ogrid[:n, :n, :n]
     factors = np.where((k <= j) & (k != i), np.expand_dims(np.expand_dims(last, -2), -2), 1 + 0 * last[..., :1, None, None])
     each = np.prod(factors, axis=-1) * np.tril(np.ones((n, n), self.dtype if isinstance(self.dtype, np.dtype) else self.dtype.numpy))
-    return np.moveaxis(np.sum(np.expand_dims(np.moveaxis(grad, dim, -1), -1) * each, axis=-2), -1, dim)
+    return np.moveaxis(np.sum(np.expand_dims(np.moveaxis(grad, dim, -1), -1) * conj(each), axis=-2), -1, dim)
 
 
-_cumprod = vjp("_cumprod", lambda self, dim: np.cumprod(self, axis=dim) if self.ndim else self + 0, node="CumprodBackward0", self=_cumprod_vjp)
+_cumprod = vjp("_cumprod", lambda self, dim: np.cumprod(self, axis=dim, **_as_it_is(self)) if self.ndim else self + 0,
+               node="CumprodBackward0", self=_cumprod_vjp)  # fmt: skip
 
 
 def _running(name: str, op: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def running(input: Tensor, dim: int, *, dtype: Any = None, out: Tensor | None = None) -> Tensor:
+    def running(input: Tensor, dim: Any = None, *, axis: Any = None, dtype: Any = None, out: Tensor | None = None) -> Tensor:
+        if dim is None and axis is None:
+            raise TypeError(f"{name}() missing 1 required positional arguments: \"dim\"")
         if dtype is not None:
             input = input.to(as_dtype(dtype))
         elif input._data.dtype.kind in "iub":
             input = input.to(int64)
-        d = axes(dim, input._data.ndim)
+        d = one_axis(name, axis if dim is None else dim, input._data.ndim)
         result = op(input, 0 if d == () else d)
         return result if out is None else into(out, result)
 
@@ -419,11 +338,15 @@ cumprod.__doc__ = "Running products along `dim`."
 
 _logsumexp = vjp("_logsumexp", lambda self, dim, keepdim: arrays.logsumexp(self, dim, keepdim), node="LogsumexpBackward0",
                  self=lambda grad, self, result, dim, keepdim: spread(grad, self.shape, dim, keepdim)
-                 * np.exp(self - _unreduced(result, dim, keepdim)))  # fmt: skip
+                 * np.exp(self - unreduced(result, dim, keepdim)))  # fmt: skip
 
 
-def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def logsumexp(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: Any = None,
+              out: Tensor | None = None) -> Tensor:  # fmt: skip
     """log Σ e^input over `dim`, without overflow."""
+    dim, keepdim = names(dim, keepdim, axis, keepdims)
+    if dim is None:
+        raise TypeError('logsumexp() missing 1 required positional arguments: "dim"')
     if input._data.dtype.kind in "iub":
         input = input.float()
     result = _logsumexp(input, axes(dim, input._data.ndim), keepdim)
@@ -446,12 +369,14 @@ _log_softmax = vjp("_log_softmax", lambda self, dim: arrays.log_softmax(self, di
 
 
 def _normalised(name: str, op: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def normalised(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    def normalised(input: Tensor, dim: Any = None, *, axis: Any = None, dtype: Any = None) -> Tensor:
+        if dim is None and axis is None:
+            raise TypeError(f"{name}() received an invalid combination of arguments: it needs dim, the dim whose values it normalises")
         if dtype is not None:
             input = input.to(as_dtype(dtype))
-        if input._data.dtype.kind in "iub":
-            raise NotImplementedError(f'"{name}_kernel_impl" not implemented for \'{input.dtype.type_name}\'')
-        d = axes(dim, input._data.ndim)
+        if input._data.dtype.kind in "iub" and input._data.size:
+            raise errors.no_kernel(f"{name}_lastdim_kernel_impl" if name == "log_softmax" else f"{name}_kernel_impl", input._data.dtype)
+        d = one_axis(name, axis if dim is None else dim, input._data.ndim)
         if d == ():
             return op(input.reshape(1), 0).reshape(())
         return op(input, d)
@@ -490,7 +415,7 @@ def _norm_value(self: Any, ord: float, dim: Any, keepdim: bool) -> Any:
 
 def _norm_vjp(grad: Any, self: Any, result: Any, ord: float, dim: Any, keepdim: bool) -> Any:
     """grad · sign(x) (|x| / ‖x‖)^(p-1), and 0 where the norm is 0."""
-    g, r = _unreduced(grad, dim, keepdim), _unreduced(result, dim, keepdim)
+    g, r = unreduced(grad, dim, keepdim), unreduced(result, dim, keepdim)
     if ord == 0:
         return np.zeros_like(self)
     if ord == 1:
@@ -515,12 +440,15 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     >>> gg.norm(gg.tensor([3.0, 4.0]))
     tensor(5.)
     """
-    if dtype is not None:
-        input = input.to(as_dtype(dtype))
     if input._data.dtype.kind in "iub":
         raise RuntimeError(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {input.dtype.type_name}"
         )
+    if dtype is not None:
+        wanted = as_dtype(dtype)
+        if input.is_complex() and not wanted.is_complex:
+            raise RuntimeError(f"linalg.vector_norm: dtype should be complex for complex inputs, but got {wanted.type_name}")
+        input = input.to(wanted)
     if p == "nuc":
         raise NotImplementedError("the nuclear norm is not here: take the sum of the singular values")
     ord = 2.0 if p in ("fro", None) else float(p)
@@ -535,6 +463,6 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = Fals
     return norm(x, ord, dim, keepdim, out=out, dtype=dtype)
 
 
-METHODS = dict(sum=sum, mean=mean, var=var, std=std, prod=prod, max=max_, min=min_, amax=amax, amin=amin, argmax=argmax, argmin=argmin,
-               all=all_, any=any_, count_nonzero=count_nonzero, cumsum=cumsum, cumprod=cumprod, logsumexp=logsumexp, softmax=softmax,
+METHODS = dict(sum=sum, mean=mean, var=var, std=std, prod=prod, all=all_, any=any_, count_nonzero=count_nonzero, cumsum=cumsum,
+               cumprod=cumprod, logsumexp=logsumexp, softmax=softmax,
                log_softmax=log_softmax, norm=norm)  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -136,16 +138,18 @@ def as_operand(value: Any) -> Any:
 def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
     """An elementwise op on anything: mixed types, integers, complex numbers, arrays of others, numbers first."""
     operands = [as_operand(v) for v in inputs]
-    for position, (given, operand) in enumerate(zip(inputs, operands)):
-        if operand is None:
-            if position and hasattr(given, "__array_ufunc__") or hasattr(type(given), "__radd__") and not isinstance(given, (str, list, tuple)):
-                return NotImplemented
-            raise refuse(op, TypeError(), inputs)
+    if operands[0] is None or not any(isinstance(o, Tensor) for o in operands):
+        raise errors.argument(op.name, "input", 1, "Tensor", inputs[0])
+    if any(o is None for o in operands):
+        position = next(i for i, o in enumerate(operands) if o is None)
+        raise errors.argument(op.name.strip("_"), op.tensors[position], position + 1, "Tensor", inputs[position])
     datas = [o._data if isinstance(o, Tensor) else o for o in operands]
     dtype = result_dtype(datas) if len(datas) > 1 else getattr(datas[0], "dtype", None) or number_dtype(datas[0])
     if op.floats and dtype.kind in "iub":
         dtype = defaults.numpy
-    arrays = [_number_as(d, dtype) if type(d) in NUMBERS else d if d.dtype == dtype else astype(d, dtype) for d in datas]
+    if op.refuses:
+        refuse_kind(op.refuses, dtype, datas)
+    arrays = [number_as(d, dtype) if type(d) in NUMBERS else d if d.dtype == dtype else astype(d, dtype) for d in datas]
     try:
         r = op.forward(*arrays, *statics)
     except (ValueError, TypeError) as error:
@@ -170,7 +174,25 @@ def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
     return t
 
 
-def _number_as(value: Any, dtype: np.dtype) -> Any:
+def for_operator(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
+    """`general` behind `+` and its like: an operand of another kind may know what to do."""
+    if any(as_operand(v) is None for v in inputs):
+        return NotImplemented
+    return general(op, inputs, statics)
+
+
+def refuse_kind(refuses: dict[str, Any], dtype: np.dtype, datas: Any) -> None:
+    """Raises what PyTorch raises where it has no kernel for a dtype."""
+    why = refuses.get(dtype.kind.replace("u", "i"))
+    if why is None and "*b" in refuses and dtype.kind != "b" and any(
+        number_dtype(d).kind == "b" if type(d) in NUMBERS else d.dtype.kind == "b" for d in datas
+    ):
+        why = refuses["*b"]
+    if why is not None:
+        raise errors.no_kernel(why, dtype)
+
+
+def number_as(value: Any, dtype: np.dtype) -> Any:
     """A Python number in a dtype; integers wrap around as C's do."""
     if dtype.kind not in "iu":
         return dtype.type(value)
@@ -183,10 +205,12 @@ def _number_as(value: Any, dtype: np.dtype) -> Any:
 
 def into(out: Tensor, result: Tensor, *inputs: Any) -> Tensor:
     """`out=`: writes a result into a tensor that the caller made, resized where its size differs."""
-    if (out._needs or any_needs(inputs)) and mode.grad:
-        raise RuntimeError(
-            "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
-        )
+    if (out._needs or result._needs or any_needs(inputs)) and mode.grad:
+        caller = sys._getframe(1)
+        name = getattr(caller.f_globals.get("OP"), "name", caller.f_code.co_name).strip("_")
+        raise errors.explain(RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+        ), where=errors.line_of(errors.users_place()), fix="leave out= away, or call it under no_grad()")  # fmt: skip
     data = result._data
     rank = "buifc".index
     if rank(data.dtype.kind.replace("u", "i")) > rank(out._data.dtype.kind.replace("u", "i")):
@@ -194,6 +218,11 @@ def into(out: Tensor, result: Tensor, *inputs: Any) -> Tensor:
             f"result type {result.dtype.type_name} can't be cast to the desired output type {out.dtype.type_name}"
         )
     if data.shape != out._data.shape:
+        if out._data.size:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape {list(out._data.shape)}, which does not match the required "
+                f"output shape {list(data.shape)}.", UserWarning, stacklevel=3,
+            )  # fmt: skip
         out._data = np.empty(data.shape, out._data.dtype)
     write(out, np.array(data) if data is out._data else data)
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from .. import errors
 from ..dtypes import ALL, as_dtype
 from ..graph.memory import alias, materialize
-from ..placement import CPU, device
+from ..placement import CPU, Size, on_cpu
 from ..tensor import Tensor
 from . import arrays
 from .declare import linear
@@ -19,11 +20,17 @@ from .reductions import axes
 from .runtime import sum_to
 
 
-def sizes(given: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes given one by one or as one sequence."""
+def sizes(given: tuple[Any, ...], named: Any = None, name: str = "", what: str = "size") -> tuple[int, ...]:
+    """Sizes given one by one, as one sequence, or by keyword."""
+    if named is not None:
+        given = (named,)
     if len(given) == 1 and isinstance(given[0], (tuple, list)):
         given = tuple(given[0])
-    return tuple([n if type(n) is int else n.__index__() for n in given])
+    try:
+        return tuple([n if type(n) is int else n.__index__() for n in given])
+    except AttributeError:
+        wrong = next(n for n in given if not hasattr(n, "__index__"))
+        raise errors.argument(name, what, 1, "tuple of ints", wrong) from None
 
 
 def wrap_dim(dim: int, ndim: int) -> int:
@@ -86,12 +93,14 @@ def _viewable(data: np.ndarray, shape: tuple[int, ...]) -> bool:
     return data.flags.c_contiguous or data.size == 0 or np.shares_memory(data, data.reshape(shape))
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, *shape: Any, dtype: Any = None, size: Any = None) -> Tensor:
     """The same memory with another shape (or, given a dtype, read as that type)."""
     if len(shape) == 1 and not isinstance(shape[0], (int, tuple, list, Tensor, np.integer)):
-        return alias(input, Tensor._wrap(materialize(input).view(as_dtype(shape[0]).numpy)), None)
+        dtype = shape[0]
+    if dtype is not None:
+        return _viewed_as(input, as_dtype(dtype))
     data = materialize(input)
-    new_shape = inferred(sizes(shape), data.size)
+    new_shape = inferred(sizes(shape, size, "view"), data.size)
     if type(data) is np.ndarray and not _viewable(data, new_shape):
         raise errors.explain(
             RuntimeError(
@@ -102,7 +111,21 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     return _view(input, new_shape)
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def _viewed_as(input: Tensor, dtype: Any) -> Tensor:
+    """The same bytes read as another type."""
+    data = materialize(input)
+    wide, narrow = dtype.itemsize, data.itemsize
+    if wide > narrow and (data.ndim == 0 or data.shape[-1] * narrow % wide):
+        if data.ndim == 0:
+            raise RuntimeError(f"self.dim() cannot be 0 to view {input.dtype.type_name} as {dtype.type_name} (different element sizes)")
+        raise RuntimeError(
+            f"self.size(-1) must be divisible by {wide // narrow} to view {input.dtype.type_name} as {dtype.type_name} (different element "
+            f"sizes), but got {data.shape[-1]}"
+        )
+    return alias(input, Tensor._wrap(data.view(dtype.numpy)), None)
+
+
+def reshape(input: Tensor, *given: Any, shape: Any = None) -> Tensor:
     """Another shape for the same elements: a view where the memory allows it, a copy otherwise.
 
     >>> import glassgrad as gg
@@ -111,9 +134,9 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
             [2, 3]])
     """
     data = input._data
-    new_shape = inferred(sizes(shape), data.size)
+    new_shape = inferred(sizes(given, shape, "reshape", "shape"), data.size)
     if type(data) is np.ndarray and not _viewable(data, new_shape):
-        return _unsafe_view(clone(input), new_shape)
+        return _unsafe_view(_in_order(input), new_shape)
     return _view(input, new_shape)
 
 
@@ -167,9 +190,9 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return _unsqueeze(input, wrap_dim(dim, input._data.ndim + 1))
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *order_: Any, dims: Any = None) -> Tensor:
     """The dims in another order."""
-    order = sizes(dims)
+    order = sizes(order_, dims, "permute", "dims")
     n = input._data.ndim
     if len(order) != n:
         raise RuntimeError(
@@ -207,9 +230,9 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     return _permute(input, tuple(src[dst.index(i)] if i in dst else next(rest) for i in range(n)))
 
 
-def expand(input: Tensor, *size: Any) -> Tensor:
+def expand(input: Tensor, *given: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """Dims of size 1 stretched, without copying; -1 keeps a size."""
-    wanted = sizes(size)
+    wanted = sizes(given, size, "expand")
     shape = input._data.shape
     lead = len(wanted) - len(shape)
     if lead < 0:
@@ -221,8 +244,7 @@ def expand(input: Tensor, *size: Any) -> Tensor:
     for i, n in enumerate(full):
         if n == -1:
             raise RuntimeError(
-                f"expand({input.type()}{{{list(shape)}}}, size={list(wanted)}): the expanded size of the tensor (-1) isn't allowed "
-                f"in a leading, non-existing dimension {i}"
+                f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}"
             )
         if i >= lead and shape[i - lead] not in (1, n):
             raise RuntimeError(
@@ -242,6 +264,46 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, tuple(other._data.shape))
 
 
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that tensors of these shapes broadcast to.
+
+    >>> import glassgrad as gg
+    >>> gg.broadcast_shapes((2, 1), (3,))
+    torch.Size([2, 3])
+    """
+    wide: list[int] = []
+    for i, given in enumerate(shapes):
+        shape = (given,) if isinstance(given, int) else tuple(given)
+        wide = [1] * (len(shape) - len(wide)) + wide
+        for k, n in zip(range(-1, -len(shape) - 1, -1), reversed(shape)):
+            if wide[k] == 1:
+                wide[k] = n
+            elif n not in (1, wide[k]):
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {n} at {k}! Mismatching argument at index {i} had {shape}; but expected "
+                    f"shape should be broadcastable to {wide}"
+                )
+    return Size(wide)
+
+
+def _at_least(ndim: int) -> Any:
+    def widened(*tensors: Any) -> Any:
+        items = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+        found = []
+        for x in items:
+            while x._data.ndim < ndim:
+                x = unsqueeze(x, -1 if x._data.ndim == 2 else 0)
+            found.append(x)
+        return found[0] if len(found) == 1 and items is tensors else tuple(found)
+
+    widened.__name__ = widened.__qualname__ = f"atleast_{ndim}d"
+    widened.__doc__ = f"The tensors, with dims of size 1 added to those that have fewer than {ndim}."
+    return widened
+
+
+atleast_1d, atleast_2d, atleast_3d = _at_least(1), _at_least(2), _at_least(3)
+
+
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """All stretched to their common shape."""
     items = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
@@ -255,9 +317,15 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     return tuple(expand(i, shape) for i in items)
 
 
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """The grids that 1-d coordinates span."""
     items = list(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors)
+    if indexing is None:
+        warnings.warn("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.", UserWarning, stacklevel=2)
+        indexing = "ij"
+    if any(x._data.ndim > 1 for x in items):
+        bad = next(x for x in items if x._data.ndim > 1)
+        raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {str(bad).partition(chr(10))[0]}")
     if indexing not in ("ij", "xy"):
         raise RuntimeError(
             f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
@@ -277,7 +345,8 @@ _diagonal = linear("_diagonal", lambda self, offset, dim1, dim2: np.diagonal(sel
                    node="DiagonalBackward0")  # fmt: skip
 _embed_diagonal = linear("_embed_diagonal", lambda self, shape, offset, dim1, dim2: arrays.embed_diagonal(self, shape, offset, dim1, dim2),
                          lambda grad, offset, dim1, dim2: np.diagonal(grad, offset, dim1, dim2), node="DiagonalBackward0")  # fmt: skip
-_flip = linear("_flip", lambda self, dims: np.flip(self, dims), lambda grad, dims: np.flip(grad, dims), node="FlipBackward0")
+_flip = linear("_flip", lambda self, dims: np.flip(self, dims).copy() if self.ndim else self + 0, lambda grad, dims: np.flip(grad, dims) if grad.ndim else grad,
+               node="FlipBackward0")  # fmt: skip
 _tril = linear("_tril", lambda self, diagonal: np.tril(self, diagonal), lambda grad, diagonal: np.tril(grad, diagonal), node="TrilBackward0")
 _triu = linear("_triu", lambda self, diagonal: np.triu(self, diagonal), lambda grad, diagonal: np.triu(grad, diagonal), node="TriuBackward0")
 
@@ -288,23 +357,33 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return _diagonal(input, offset, wrap_dim(dim1, n), wrap_dim(dim2, n))
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """The order of elements along dims turned round."""
-    return _flip(input, tuple(wrap_dim(d, input._data.ndim) for d in sizes(dims)))
+    along = [wrap_dim(d, input._data.ndim) for d in sizes(given, dims, "flip", "dims")]
+    if len(set(along)) < len(along):
+        raise RuntimeError(f"dim {next(d for d in along if along.count(d) > 1)} appears multiple times in the list of dims")
+    return _flip(input, tuple(along))
+
+
+def _matrices(name: str, input: Tensor) -> None:
+    if input._data.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle of matrices, zeros elsewhere."""
+    _matrices("tril", input)
     return _tril(input, diagonal)
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of matrices, zeros elsewhere."""
+    _matrices("triu", input)
     return _triu(input, diagonal)
 
 
 # ------------------------------------------------------------------------------------------------ copies and casts
-_clone = linear("_clone", lambda self: self.copy(),
+_clone = linear("_clone", lambda self: self.copy("K") if type(self) is np.ndarray else self.copy(),
                 lambda grad: grad, node="CloneBackward0")  # fmt: skip
 _to = linear("_to", lambda self, dtype: arrays.astype(self, dtype), lambda grad, self_dtype: back(grad, self_dtype), node="ToCopyBackward0")
 
@@ -316,6 +395,9 @@ def back(grad: Any, dtype: Any) -> Any:
     return arrays.astype(grad, dtype)
 
 
+_in_order = linear("_in_order", lambda self: self.copy(), lambda grad: grad, node="CloneBackward0")
+
+
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy, connected: the gradient passes through."""
     return _clone(input)
@@ -324,7 +406,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """Itself where its elements lie in order, a copy where not."""
     data = input._data
-    return input if not isinstance(data, np.ndarray) or data.flags.c_contiguous else _clone(input)
+    return input if not isinstance(data, np.ndarray) or data.flags.c_contiguous else _in_order(input)
 
 
 def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False,
@@ -333,23 +415,20 @@ def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blo
     for arg in args:
         if isinstance(arg, Tensor):
             dtype = arg.dtype
-        elif isinstance(arg, (str, type(CPU))):
+        elif isinstance(arg, (str, int, type(CPU))) and not isinstance(arg, bool):
             device = arg
         elif isinstance(arg, bool):
             continue
         else:
             dtype = arg
     if device is not None:
-        _check_device(device)
+        on_cpu(device)
     wanted = input._data.dtype if dtype is None else dtype if isinstance(dtype, np.dtype) else as_dtype(dtype).numpy
     if wanted == input._data.dtype:
         return _clone(input) if copy else input
     if wanted.kind not in "fc":
         return Tensor._wrap(input._data.astype(wanted))
     return _to(input, wanted)
-
-
-_check_device = device
 
 
 def _caster(name: str) -> Any:
@@ -375,6 +454,7 @@ def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The name of its legacy type, or the tensor as another type."""
     if dtype is None:
         return f"torch.{input.dtype.type_name}Tensor"
+    dtype = getattr(dtype, "kind", dtype)  # of torch.LongTensor
     if isinstance(dtype, str):
         found = next((d for d in ALL if dtype == f"torch.{d.type_name}Tensor"), None)
         if found is None:
