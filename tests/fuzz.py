@@ -19,7 +19,7 @@ SHAPES: list[tuple[int, ...]] = [(), (3,), (2, 3), (1, 3), (2, 1), (3, 2), (2, 2
 
 UNARY: dict[str, Callable[..., Any]] = {
     **{n: (lambda T, x, y, c, n=n: getattr(x, n)()) for n in
-       ("sin", "exp", "tanh", "neg", "abs", "sigmoid", "relu", "square", "clone", "cos", "reciprocal", "sum", "mean", "max", "prod", "double", "t")},
+       ("sin", "exp", "tanh", "neg", "abs", "sigmoid", "relu", "square", "clone", "cos", "reciprocal", "sum", "mean", "max", "double", "t")},
     "cumsum": lambda T, x, y, c: x.cumsum(0), "sum over 0": lambda T, x, y, c: x.sum(0), "logsumexp": lambda T, x, y, c: T.logsumexp(x, 0),
     "softmax": lambda T, x, y, c: T.softmax(x, 0), "scaled": lambda T, x, y, c: x * c, "power": lambda T, x, y, c: x**2,
 }  # fmt: skip
@@ -156,6 +156,17 @@ def same(a: Any, b: Any) -> bool:
     return a == b
 
 
+FIELDS = ("shape", "requires_grad", "is_leaf", "node", "version", "is_view", "values")
+
+
+def _short(a: Any, b: Any) -> list[str]:
+    """Where two sights part, in few words."""
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b) == len(FIELDS):
+        field, a, b = next((f, x, y) for f, x, y in zip(FIELDS, a, b) if not same(x, y))
+        return [field] if field == "values" else [f"{field} {a}", str(b)]
+    return [x[:90] if isinstance(x, str) else type(x).__name__ for x in (a, b)]
+
+
 def main(count: int, first: int = 0) -> int:
     """Runs `count` programs on both; returns how many differ."""
     import torch
@@ -177,7 +188,7 @@ def main(count: int, first: int = 0) -> int:
             continue
         differ += 1
         a, b = next(((x, y) for x, y in zip(theirs, ours) if not same(x, y)), (len(theirs), len(ours)))
-        label = " | ".join(x[:90] if isinstance(x, str) else type(x).__name__ for x in (a, b))
+        label = " | ".join(_short(a, b))
         kinds.setdefault(label, []).append((seed, a, b, program))
     for label, found in sorted(kinds.items(), key=lambda item: -len(item[1]))[:20]:
         seed, a, b, program = min(found, key=lambda f: len(f[3]))

@@ -157,6 +157,9 @@ ROWS = [
     row("mask", lambda T, x: x[x > 0.1], MATRIX, "_index"),
     row("masked_select", lambda T, x: x.masked_select(x > 0.1), MATRIX, "_masked_select"),
     row("setitem", lambda T, x: put(T, x), [((3,),), ((3, 2),)], "_copied"),
+    row("fill_", lambda T, x: x.clone().fill_(2.0) * x, MATRIX, "_filled"),
+    row("fill_ with a tensor", lambda T, x, v: (x * 1).fill_(v) * x, [((3,), ()), ((2, 2), ())], "_filled_tensor"),
+    row("zero_", lambda T, x: (x * 1).zero_() + x, MATRIX, "_zeroed"),
     row("index_put", lambda T, x, v: (x * 1).index_put((T.tensor([0, 0]),), v, accumulate=True), [((3,), (2,))], "_put"),
     row("index_put set", lambda T, x, v: (x * 1).index_put((T.tensor([0, 2]),), v), [((3,), (2,))], "_put"),
 ]  # fmt: skip
@@ -172,6 +175,7 @@ def put(T: Any, x: Any) -> Any:
 UNTABLED = {
     "_floor_divide": "has no derivative, and says so: programs.txt",
     "softplus": "in nn.functional, not yet a public name: tested in test_ops.py",
+    "_step": "the derivative of relu, as a tensor: reached by second derivatives",
     "_embed": "the transpose of a basic index: reached by second derivatives", "_embed_add": "the transpose of a gather: likewise",
     "_embed_diagonal": "the transpose of diagonal: likewise", "_real": "complex: test_ops.py", "_imag": "complex: test_ops.py",
     "_conj": "complex: test_ops.py",

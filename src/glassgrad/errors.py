@@ -14,7 +14,6 @@ how to fix it. Nothing here runs unless something has failed.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from types import CodeType
 from typing import Any, TypeVar
@@ -71,28 +70,62 @@ def leaf_in_place(view: bool = False) -> RuntimeError:
     )
 
 
-def view_of_no_grad() -> RuntimeError:
+def op_of(node: str) -> str:
+    """The name of an op from that of its node."""
+    return node.replace("Backward0", "").replace("Backward", "")
+
+
+FORBIDDEN_VIEWS = {
+    "several": (
+        "This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified "
+        "inplace. You should replace the inplace operation by an out-of-place one.",
+        "its sisters share the memory that would be overwritten, and the gradient of all of them flows through one node",
+        "write `part = part * 2` for `part *= 2`, or take a single view (`x[0]`), which may be written",
+    ),
+    "no_grad": (
+        "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+        "inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the "
+        "inplace to be tracked).",
+        "the view was made while nothing was recorded, so the graph does not know where it lies in its base",
+        None,
+    ),
+    "function": (
+        "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle "
+        "view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior "
+        "is forbidden. You can fix this by cloning the output of the custom Function.",
+        None,
+        None,
+    ),
+}
+
+
+def forbidden_view(made: str, origin: tuple[str, int] | None, indirect: bool) -> RuntimeError:
+    said, what, fix = FORBIDDEN_VIEWS[made]
+    whose = "A view was created in no_grad mode" if origin is None else f"Output {origin[1]} of {origin[0]} is a view"
+    written = "its base or another view of its base has been modified inplace" if indirect else "is being modified inplace"
+    grad_mode = " with grad mode enabled" if origin is None else ""
+    return explain(RuntimeError(f"{whose} and {written}{grad_mode}. {said}"), what, line_of(users_place()), fix)
+
+
+def overlapping() -> RuntimeError:
     return explain(
         RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
-            "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either "
-            "both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to "
-            "be tracked)."
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. "
+            "Please clone() the tensor before performing the operation."
         ),
-        where=line_of(users_place()),
+        "elements would be overwritten that are still to be read",
+        line_of(users_place()),
     )
 
 
-def one_of_several_views(name: str, nr: int) -> RuntimeError:
+def expanded_written() -> RuntimeError:
     return explain(
         RuntimeError(
-            f"Output {nr} of {name} is a view and is being modified inplace. This view is the output of a function that returns "
-            "multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace "
-            "operation by an out-of-place one."
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() "
+            "the tensor before performing the operation."
         ),
-        "its sisters share the memory that would be overwritten, and the gradient of all of them flows through one node",
+        "expand() shows one element at several places: which of the values written there should it keep?",
         line_of(users_place()),
-        "write `part = part * 2` for `part *= 2`, or take a single view (`x[0]`), which may be written",
     )
 
 
@@ -101,7 +134,7 @@ def modified_in_place(node: Any, name: str, data: Any, source: str | None, now: 
 
     d = FROM_NUMPY.get(data.dtype)
     shape = ", ".join(map(str, data.shape))
-    of = f", which is output 0 of {re.sub('Backward[0-9]*$', '', source)}," if source else ""
+    of = f", which is output 0 of {op_of(source)}," if source else ""
     return explain(
         RuntimeError(
             "one of the variables needed for gradient computation has been modified by an inplace operation: "
@@ -213,10 +246,14 @@ def refused(op: str, error: Exception, arrays: list[Any]) -> Exception:
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
             "`logical_not()` operator instead."
         )
-    if len(shapes) >= 2:
-        clash = broadcast_clash(shapes[0], shapes[1])
+    common: tuple[int, ...] = ()
+    for shape in shapes:
+        longer, shorter = sorted((common, shape), key=len, reverse=True)
+        clash = broadcast_clash(common, shape)
         if clash:
             return clash
+        lead = len(longer) - len(shorter)
+        common = longer[:lead] + tuple(n if m == 1 else m for n, m in zip(longer[lead:], shorter))
     return explain(
         type(error)(*error.args) if isinstance(error, (ValueError, TypeError, IndexError)) else RuntimeError(str(error)),
         f"{op} could not be computed for shapes {', '.join(map(str, shapes))}",

@@ -12,10 +12,11 @@ import numpy as np
 from . import errors
 from .dtypes import FROM_NUMPY, defaults, dtype
 from .graph.engine import ones_like, replaced, run, without_graph
-from .graph.memory import alias, mark, materialize, memory_of, share
+from .graph.memory import mark, materialize, memory_of, share
 from .graph.modes import inferring, mode
 from .graph.node import Node, RemovableHandle, public_edge, register
 from .graph.ownership import is_ours, references
+from .graph.views import alias
 from .placement import CPU, Size, device, strided
 from .printing import format_scalar, tensor_str
 
@@ -177,8 +178,9 @@ class Tensor:
     # ------------------------------------------------------------------------------------------------ its graph
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients are computed for it: set on a leaf, inherited by what is computed from it."""
-        return self._needs
+        """Whether gradients are computed for it: set on a leaf, inherited by what is computed from it and by views of it."""
+        base = None if self._needs or self._memory is None else self._memory.base
+        return self._needs if base is None else base._needs
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -298,6 +300,8 @@ class Tensor:
 
     def _accumulate(self, grad: Any, graph: bool = False) -> None:
         """Adds `grad` to `.grad`: taken as it is when nobody else holds it, copied otherwise; then the leaf's hooks."""
+        if not self._needs:
+            return
         hooks = self.__dict__
         if "_leaf_hooks" in hooks:
             grad = self._hooked(grad, graph)
@@ -406,7 +410,9 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """The same memory outside the graph, without the version count that would notice writes."""
-        return Tensor._wrap(share(self))
+        t = Tensor._wrap(share(self))
+        memory_of(t).shared = True
+        return t
 
     @data.setter
     def data(self, other: Tensor) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 
 from .. import errors
 from ..graph.engine import without_graph
-from ..graph.memory import alias, memory_of
+from ..graph.memory import memory_of
 from ..graph.modes import mode
 from ..graph.node import Freed, Node, Output, count, edge_of
+from ..graph.views import alias, check_writable, wrote
 from ..tensor import Tensor
 
 
@@ -294,12 +295,11 @@ def _placed(cls: Any, ctx: Context, args: Any, outputs: list[Any], tracked: bool
         is_input = any(out is a for a in args)
         dirty = any(out is d for d in ctx.dirty_tensors)
         if dirty and tracked:
-            if out._fn is None and out._needs:
-                raise errors.leaf_in_place()
+            check_writable(out)
         elif is_input or out._fn is not None or out._needs:
             out = alias(out, Tensor._wrap(out._data), None)
         if dirty:
-            memory_of(out).version += 1
+            wrote(memory_of(out))
         differentiable = out._data.dtype.kind in "fc" and not any(given[nr] is m for m in ctx.non_differentiable)
         if tracked and differentiable:
             out._fn, out._needs = (node if len(outputs) == 1 else Output(node, nr)), True

@@ -1,4 +1,4 @@
-"""Which tensors share memory, and how often it was written: versions, views, and writes in place.
+"""Which tensors share memory, and how often it was written: versions and writes in place. Views are next door.
 
 A tensor has no Memory until it is written in place, viewed, or handed to NumPy: until then its version is 0 and nobody
 else can see its data.
@@ -6,16 +6,13 @@ else can see its data.
 
 from __future__ import annotations
 
-import sys
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import errors
 from .modes import mode
-from .node import Node, count, edge_of
 
 
 def keep_freed_memory() -> None:
@@ -79,23 +76,6 @@ def mark(tensor: Any) -> None:
         tensor._memory = InferenceMemory()
 
 
-class View:
-    """A tensor's place in another's memory: the base, and the function that makes the view from it again.
-
-    `made` says what forbids to write into it where gradients are recorded: "no_grad" for a view made while they were not,
-    or the name and number of an output of an op that returns several views.
-    """
-
-    __slots__ = ("root", "base", "replay", "made")
-
-    def __init__(self, root: Memory, base: Any, replay: Callable[[Any], Any] | None, made: Any = None):
-        self.root, self.base, self.replay, self.made = root, base, replay, made
-
-    version = property(lambda self: self.root.version)
-    inference = property(lambda self: self.root.inference)
-    writer = property(lambda self: self.root.writer)
-
-
 def memory_of(tensor: Any) -> Memory:
     """The tensor's Memory, made on first need; a node that kept the bare data as its result is told of it."""
     m = tensor._memory
@@ -128,111 +108,3 @@ def share(tensor: Any) -> Any:
     """The data, from now on also seen by others: NumPy arrays, views."""
     memory_of(tensor).shared = True
     return materialize(tensor)
-
-
-def alias(tensor: Any, out: Any, replay: Callable[[Any], Any] | None) -> Any:
-    """Makes `out` share `tensor`'s memory and version; with `replay` it is a view that a write can go through."""
-    root = memory_of(tensor)
-    root.shared = True
-    if replay is None:
-        out._memory = View(root, None, None)
-        return out
-    own = tensor._memory
-    made = None
-    if own.base is not None:
-        first, then, base = own.replay, replay, own.base
-        made = own.made
-        out._memory = View(root, base, lambda b: then(first(b)), made)
-    else:
-        out._memory = View(root, tensor, replay)
-    if not mode.grad:
-        out._memory.made, out._needs = made or "no_grad", tensor._needs
-    root.add_view(out)
-    return out
-
-
-def refuse_forbidden_view(tensor: Any) -> None:
-    """Before a recorded write in place: raises for the views that PyTorch forbids to write into."""
-    own = tensor._memory
-    made = None if own is None or own.base is None else own.made
-    if made == "no_grad":
-        raise errors.view_of_no_grad()
-    if made is not None:
-        raise errors.one_of_several_views(*made)
-
-
-def write(tensor: Any, data: Any) -> None:
-    """Puts `data` (already of the right shape) into the tensor's memory and counts the write."""
-    memory = memory_to_write(tensor)
-    own = tensor._data
-    if memory.shared and type(own) is np.ndarray:
-        np.copyto(own, data, casting="unsafe")
-    elif data.dtype == own.dtype:
-        tensor._data = data
-    else:
-        tensor._data = data.astype(own.dtype)
-    memory.version += 1
-
-
-def remember_writer(tensor: Any, depth: int = 2) -> None:
-    """Notes the line that writes, for the error that a stale saved tensor would need."""
-    frame = sys._getframe(depth)
-    tensor._memory.root.writer = (frame.f_code, frame.f_lasti)
-
-
-class CopySlices(Node):
-    """A write into a view, seen from its base: the base's gradient without the slice, and the slice's to what was written."""
-
-    __slots__ = ("replay", "shape")
-    replay: Any
-    shape: Any
-
-    def name(self) -> str:
-        return "torch::autograd::CopySlices"
-
-    def backward(self, grad: Any, freed: Any) -> tuple[Any, ...]:
-        to_base, to_written = self.edges
-        rest = None
-        if to_base is not None:
-            rest = np.array(grad)
-            self._slice(rest)[...] = 0
-        return rest, (np.array(self._slice(np.asarray(grad))) if to_written is not None else None)
-
-    def _slice(self, array: Any) -> Any:
-        return self.replay(self.wrap(array))._data
-
-    def backward_graph(self, grad: Any) -> tuple[Any, ...]:
-        to_base, to_written = self.edges
-        rest = None
-        if to_base is not None:
-            mask = np.ones(self.shape, grad._data.dtype)
-            self._slice(mask)[...] = 0
-            rest = grad * self.wrap(mask)
-        return rest, (self.replay(grad) if to_written is not None else None)
-
-
-def rebase(tensor: Any, out: Any) -> None:
-    """After a write in place: `tensor` now is what made `out`; through a view, so is the base, and so are its other views."""
-    own = tensor._memory
-    base = own.base
-    if base is None:
-        tensor._fn, tensor._needs = out._fn, out._needs
-        target = tensor
-    else:
-        if out._needs or base._needs:
-            node = object.__new__(CopySlices)
-            node.hooks, node.seq = None, count()
-            node.edges = (edge_of(base), edge_of(out))
-            node.replay, node.shape = own.replay, base._data.shape
-            base._fn, base._needs = node, True
-        target = base
-    refresh_views(own.root, target)
-
-
-def refresh_views(memory: Memory, base: Any) -> None:
-    """Gives the views of a base that was written a node that starts from what the base now is."""
-    for reference in memory.views:
-        view = reference()
-        if view is not None and view._memory.base is base:
-            again = view._memory.replay(base)
-            view._fn, view._needs = again._fn, again._needs

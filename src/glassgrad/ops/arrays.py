@@ -41,6 +41,22 @@ def where(condition: Any, self: Any, other: Any) -> Any:
     return chosen[()]
 
 
+def chosen(grad: Any, local: Any) -> Any:
+    """grad · local, where a local derivative of 0 says that the element was not chosen: even an infinite gradient is 0 there."""
+    kind = type(local)
+    if kind is np.ndarray:
+        return np.where(local, grad, 0) if local.dtype == np.bool_ else np.where(local, grad * local, 0)
+    if kind is np.bool_ or kind is bool:
+        return grad if local else np.zeros_like(grad)[()]
+    return where(local != 0, grad * local, 0)
+
+
+@array_function
+def passed(x: Any) -> Any:
+    """Whether x is not 0 or below: the local derivative of relu, which is 0 at 0 and passes NaN on."""
+    return np.logical_not(x <= 0)
+
+
 @array_function
 def astype(x: Any, dtype: Any) -> Any:
     """x in another type; also for NumPy scalars."""
@@ -146,6 +162,14 @@ def embed_add(grad: Any, index: Any, shape: tuple[int, ...]) -> Any:
     else:
         out[index] = grad
     return out
+
+
+@array_function
+def diagonal(x: Any, offset: int, dim1: int, dim2: int) -> Any:
+    """NumPy's `diagonal`, writable as any other view."""
+    view = np.diagonal(x, offset, dim1, dim2)
+    view.flags.writeable = x.flags.writeable
+    return view
 
 
 @array_function

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import NUMBERS
-from ..graph.memory import alias, mark, materialize
+from ..graph.memory import mark, materialize
 from ..graph.modes import inferring, mode
 from ..graph.node import Node, count
+from ..graph.views import alias
 from ..tensor import Tensor
+from .arrays import chosen
 from .blocks import LARGE, in_blocks
 from .docs import docstring
 from .op import Op
@@ -45,7 +47,7 @@ def build(op: Op) -> None:
         __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, NUMBERS=NUMBERS, REALS=NUMBERS - {complex}, INTEGERS=INTEGERS, mode=mode,
         new=new, wrap=Tensor._wrap, count=count, ndarray=ndarray, f32=f32, f64=f64, F32=F32, F64=F64, general=general, refuse=refuse,
         into=into, sum_to=sum_to, fit=fit, conj=conj, saved=saved, saved_tensor=saved_tensor, saved_result=saved_result,
-        materialize=materialize, alias=alias, mark=mark, inferring=inferring, zeros_like=np.zeros_like, in_blocks=in_blocks, LARGE=LARGE,
+        materialize=materialize, alias=alias, mark=mark, inferring=inferring, zeros_like=np.zeros_like, in_blocks=in_blocks, LARGE=LARGE, chosen=chosen,
     )  # fmt: skip
     body: dict[str, Any] = {"__slots__": tuple(slots), "saves": op_saves, "op": op}
     for name in op_saves + shapes + statics:
@@ -121,6 +123,8 @@ def _reader(name: str, saves: tuple[str, ...]) -> Callable[[Any], Any]:
 
 def _chain(rule: Callable[..., Any]) -> Callable[..., Any]:
     """An elementwise derivative with the incoming gradient multiplied in: what a large backward runs piece by piece."""
+    if getattr(rule, "selects", False):
+        return lambda grad, *values: chosen(grad, rule(*values))
     return lambda grad, *values: grad * rule(*values)
 
 
@@ -141,16 +145,17 @@ def _backward(op: Op, graph: bool, wide: bool) -> str:
         for w in wants:
             inner += _unpack(op, w, graph)
         call = f"rule_{t}({', '.join(wants)})"
+        product = f"chosen(grad, {call})" if getattr(rule, "selects", False) else f"grad * {call}"
         if op.kind == "elementwise":
             if not callable(rule):
                 inner.append(f"g_{t} = " + {1: "grad", -1: "-grad", 0: "zeros_like(grad)"}.get(rule, f"grad * {rule!r}"))
             elif wide:
-                inner.append(f"g_{t} = grad * conj({call})")
+                inner.append(f"g_{t} = " + (product if getattr(rule, "selects", False) else f"grad * conj({call})"))
             elif graph:
-                inner.append(f"g_{t} = grad * {call}")
+                inner.append(f"g_{t} = {product}")
             else:
                 inner += [f"if type(grad) is ndarray and grad.size > LARGE: g_{t} = in_blocks(chain_{t}, {', '.join(['grad', *wants])})",
-                          f"else: g_{t} = grad * {call}"]  # fmt: skip
+                          f"else: g_{t} = {product}"]  # fmt: skip
         else:
             inner.append(f"g_{t} = {call}")
         if wide:

@@ -23,8 +23,9 @@ import numpy as np
 
 from .. import errors
 from ..dtypes import FROM_NUMPY, NUMBERS, result_dtype
-from ..graph.memory import memory_to_write, rebase, refuse_forbidden_view, write
+from ..graph.memory import memory_to_write
 from ..graph.modes import mode
+from ..graph.views import check_writable, rebase, refresh_views, refuse_overlap, unlock, write, wrote
 from ..tensor import Tensor
 from .build import build
 from .op import OPS, UFUNCS, Op
@@ -46,6 +47,12 @@ def elementwise(name: str, forward: Any, *derivatives: Any, node: str | None = N
     if ufunc is None and isinstance(forward, np.ufunc):
         ufunc = forward
     return _declare(name, "elementwise", forward, rules, params, tensors, node, ufunc, floats, True, False, doc, method, refuses, shows)
+
+
+def selects(rule: Any) -> Any:
+    """Marks the derivative of an op that chooses among its inputs: where it is 0 the gradient is 0, whatever arrives (see `arrays.chosen`)."""
+    rule.selects = True
+    return rule
 
 
 def linear(name: str, forward: Any, transpose: Any, *, node: str | None = None, view: bool = False, doc: str | None = None,
@@ -130,8 +137,11 @@ def opaque(name: str, forward: Any, ufunc: Any = None, doc: str | None = None, r
     return call
 
 
-def in_place(call: Any, ufunc: Any = None, name: str | None = None) -> Any:
-    """The form of an op that writes into its first input, as the method `name_`: values, versions, graph."""
+def in_place(call: Any, ufunc: Any = None, name: str | None = None, fills: bool = False) -> Any:
+    """The form of an op that writes into its first input, as the method `name_`: values, versions, graph.
+
+    One that `fills` may write into an expanded tensor.
+    """
     op: Op | None = getattr(call, "op", None)
     name = name or call.__name__ + "_"
     keeps_self = op is None or any("self" in w for w in op.wants.values())
@@ -147,26 +157,29 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None) -> Any:
                     memory = input._memory
                     if memory is None or memory.inference:
                         memory = memory_to_write(input)
+                    memory = memory.root
+                    if memory.shared and type(other) is Tensor and other._memory is not None and other._memory.root is memory:
+                        refuse_overlap(data, b)
                     try:
                         ufunc(data, b, data)
                     except ValueError as error:
-                        raise cannot_hold(input, call.__name__, error, b) from None
-                    memory = memory.root
-                    memory.version += 1
+                        refused = cannot_hold(input, call.__name__, error, b)
+                        if refused is not None:
+                            raise refused from None
+                        unlock(data)
+                        ufunc(data, b, data)
+                    wrote(memory)
                     frame = sys._getframe(1)
                     memory.writer = (frame.f_code, frame.f_lasti)
                     return input
+            _refuse_overlaps(input, args, name == "index_put_")
             out = call(Tensor._wrap(data), *args, **kwargs)
             _must_fit(input, out)
-            write(input, out._data)
+            write(input, out._data, fills)
         else:
             own = input._memory
-            refuse_forbidden_view(input)
-            if own is not None and own.base is not None:
-                if own.base._needs and own.base._fn is None:
-                    raise errors.leaf_in_place(view=True)
-            elif input._needs and input._fn is None:
-                raise errors.leaf_in_place()
+            check_writable(input)
+            _refuse_overlaps(input, args, name == "index_put_")
             before = object.__new__(Tensor)
             before._data, before._fn, before._needs, before._grad, before._memory = data, input._fn, input._needs, None, None
             shared = own is not None and own.root.shared
@@ -174,19 +187,29 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None) -> Any:
                 before._data = np.array(data)
             out = call(before, *args, **kwargs)
             _must_fit(input, out)
-            write(input, out._data)
-            rebase(input, out)
+            write(input, out._data, fills, refresh=False)
+            rebase(input, before, out)
             node = out._fn
             if node is not None and "result" in node.saves:
                 node.result_memory = (input._memory.root, input._memory.version)
+            if input._memory.root.views:
+                refresh_views(input._memory.root)
+        memory = input._memory.root
         frame = sys._getframe(1)
-        input._memory.root.writer = (frame.f_code, frame.f_lasti)
+        memory.writer = (frame.f_code, frame.f_lasti)
         return input
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"`{name.rstrip('_')}` written into the tensor itself, which is returned."
     setattr(Tensor, name, method)
     return method
+
+
+def _refuse_overlaps(input: Any, args: tuple[Any, ...], at_all: bool) -> None:
+    if input._memory is not None and input._memory.root.shared:
+        for a in args:
+            if isinstance(a, Tensor) and a._memory is not None and a._memory.root is input._memory.root:
+                refuse_overlap(input._data, a._data, at_all)
 
 
 def _must_fit(input: Any, out: Any) -> None:
@@ -210,10 +233,10 @@ def _must_fit(input: Any, out: Any) -> None:
         )
 
 
-def cannot_hold(input: Any, name: str, error: Exception, other: Any) -> Exception:
-    """Why a ufunc could not write into `input`."""
+def cannot_hold(input: Any, name: str, error: Exception, other: Any) -> Exception | None:
+    """Why a ufunc could not write into `input`; None where the shapes fit."""
     try:
         shape = np.broadcast_shapes(input._data.shape, np.shape(other))
     except ValueError:
         return errors.refused(name, error, [input._data, other])
-    return RuntimeError(f"output with shape {list(input._data.shape)} doesn't match the broadcast shape {list(shape)}")
+    return None if shape == input._data.shape else RuntimeError(f"output with shape {list(input._data.shape)} doesn't match the broadcast shape {list(shape)}")

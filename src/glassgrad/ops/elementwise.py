@@ -15,7 +15,7 @@ from .. import errors
 from ..dtypes import NUMBERS, result_dtype
 from ..tensor import Tensor
 from . import arrays
-from .declare import elementwise, opaque, vjp
+from .declare import elementwise, opaque, selects, vjp
 from .runtime import into, is_complex
 
 # ------------------------------------------------------------------------------------------------ arithmetic
@@ -216,7 +216,7 @@ softplus = elementwise(
     "softplus", lambda self, beta=1.0, threshold=20.0: arrays.softplus(self, beta, threshold),
     lambda self, beta, threshold: np.where(self * beta > threshold, 1 + 0 * self, arrays.sigmoid(self * beta)), method=False,
 )  # fmt: skip
-relu = elementwise("relu", lambda self: np.maximum(self, 0), lambda result: np.logical_not(result <= 0), floats=False, refuses={
+relu = elementwise("relu", lambda self: np.maximum(self, 0), selects(lambda result: arrays.passed(result)), floats=False, refuses={
     "b": RuntimeError("Boolean inputs not supported for relu"), "c": NotImplementedError("clamp is not supported for complex types")})  # fmt: skip
 erf = elementwise("erf", arrays.erf, lambda self: 2 / math.sqrt(math.pi) * np.exp(-self * self), refuses={"c": "erf_vml_cpu"})
 
@@ -227,8 +227,17 @@ tan = smooth("tan", np.tan, math.tan, lambda result: 1 + result * result)
 asin = smooth("asin", np.arcsin, math.asin, lambda self: 1 / np.sqrt(1 - self * self))
 acos = smooth("acos", np.arccos, math.acos, lambda self: -1 / np.sqrt(1 - self * self))
 atan = smooth("atan", np.arctan, math.atan, lambda self: 1 / (1 + self * self))
-atan2 = elementwise("atan2", np.arctan2, lambda self, other: other / (self * self + other * other),
-                    lambda self, other: -self / (self * self + other * other), refuses={"c": "atan2_cpu"})  # fmt: skip
+_step = elementwise("_step", lambda self: arrays.astype(arrays.passed(self), self.dtype), 0, node="ThresholdBackwardBackward0", floats=False)
+
+
+def _radius2(x: Any, y: Any) -> Any:
+    """x² + y², and 1 where that is 0: at the origin the angle's derivative counts as 0."""
+    square = x * x + y * y
+    return arrays.where(square == 0, 1, square)
+
+
+atan2 = elementwise("atan2", np.arctan2, lambda self, other: other / _radius2(self, other),
+                    lambda self, other: -self / _radius2(self, other), refuses={"c": "atan2_cpu"})  # fmt: skip
 sinh = smooth("sinh", np.sinh, math.sinh, lambda self: np.cosh(self))
 cosh = smooth("cosh", np.cosh, math.cosh, lambda self: np.sinh(self))
 tanh = smooth("tanh", np.tanh, math.tanh, lambda result: 1 - result * result)
@@ -266,11 +275,11 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
 
 
 # ------------------------------------------------------------------------------------------------ choices
-maximum = elementwise("maximum", np.maximum, lambda self, other: 1 - _half(self < other, self) - _half(self <= other, self),
-                      lambda self, other: 1 - _half(other < self, self) - _half(other <= self, self), floats=False,
+maximum = elementwise("maximum", np.maximum, selects(lambda self, other: 1 - _half(self < other, self) - _half(self <= other, self)),
+                      selects(lambda self, other: 1 - _half(other < self, self) - _half(other <= self, self)), floats=False,
                       refuses={"c": RuntimeError("maximum not implemented for complex tensors.")})  # fmt: skip
-minimum = elementwise("minimum", np.minimum, lambda self, other: 1 - _half(self > other, self) - _half(self >= other, self),
-                      lambda self, other: 1 - _half(other > self, self) - _half(other >= self, self), floats=False,
+minimum = elementwise("minimum", np.minimum, selects(lambda self, other: 1 - _half(self > other, self) - _half(self >= other, self)),
+                      selects(lambda self, other: 1 - _half(other > self, self) - _half(other >= self, self)), floats=False,
                       refuses={"c": RuntimeError("minimum not implemented for complex tensors.")})  # fmt: skip
 
 
@@ -284,7 +293,7 @@ def _between(self: Any, min: Any, max: Any) -> Any:
 
 
 _clamp_numbers = elementwise("_clamp_numbers", lambda self, min, max: np.clip(self, min, max),
-                             lambda self, min, max: _between(self, min, max), node="ClampBackward1", floats=False)  # fmt: skip
+                             selects(lambda self, min, max: _between(self, min, max)), node="ClampBackward1", floats=False)  # fmt: skip
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
@@ -312,9 +321,9 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
 
 
 _clamp_tensors = vjp("_clamp_tensors", lambda self, min, max: np.minimum(np.maximum(self, min), max), node="ClampBackward0", broadcast=True,
-                     self=lambda grad, self, min, max: grad * _between(self, min, max),
-                     min=lambda grad, self, min, max: grad * ((self < min) * (min < max)),
-                     max=lambda grad, self, min, max: grad * np.logical_or(self > max, max < min))  # fmt: skip
+                     self=lambda grad, self, min, max: arrays.where(_between(self, min, max), grad, 0),
+                     min=lambda grad, self, min, max: arrays.where(np.logical_and(self < min, min < max), grad, 0),
+                     max=lambda grad, self, min, max: arrays.where(np.logical_or(self > max, max < min), grad, 0))  # fmt: skip
 clip = clamp
 
 

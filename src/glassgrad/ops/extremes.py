@@ -33,7 +33,7 @@ _min_all = vjp("_min_all", lambda self: np.min(self), node="MinBackward1",
 def _shared_by_all(grad: Any, self: Any, result: Any) -> Any:
     """The same over all elements; where the extreme is NaN, the NaNs share it."""
     mask = arrays.astype(np.logical_or(self == result, np.isnan(self)), self.dtype)
-    return grad * (mask / np.sum(mask))
+    return arrays.where(mask != 0, grad * (mask / np.sum(mask)), 0)
 
 
 def _at_index(grad: Any, self_shape: tuple[int, ...], indices: Any, dim: int, keepdim: bool) -> Any:

@@ -13,13 +13,14 @@ import numpy as np
 
 from .. import errors
 from ..dtypes import builtin_bool
-from ..graph.memory import memory_to_write, refuse_forbidden_view
+from ..graph.memory import memory_to_write
 from ..graph.modes import mode
+from ..graph.views import refuse_overlap, unlock, wrote
 from ..tensor import Tensor
 from . import arrays
 from .declare import in_place, linear, vjp
 from .runtime import sum_to
-from .shapes import unsqueeze, wrap_dim
+from .shapes import expand, unsqueeze, wrap_dim
 
 _embed = linear("_embed", lambda self, index, shape: arrays.embed(self, index, shape), lambda grad, index: grad[index], node="IndexBackward0")
 _embed_add = linear("_embed_add", lambda self, index, shape: arrays.embed_add(self, index, shape), lambda grad, index: arrays.take(grad, index),
@@ -59,6 +60,8 @@ def select(input: Tensor, dim: int, index: Any) -> Tensor:
 
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """The view of `length` indices from `start` along `dim`."""
+    if input._data.ndim == 0:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     d = wrap_dim(dim, input._data.ndim)
     n = input._data.shape[d]
     start = start.__index__()
@@ -80,7 +83,9 @@ def getitem(input: Tensor, index: Any) -> Tensor:
         return _select(input, (index, ...))
     viewed, rest = _views(input, _items(index))
     if rest is None:
-        return _alias(input) if viewed is input else viewed
+        if viewed is not input:
+            return viewed
+        return _slice(input, (slice(None), ...)) if isinstance(index, slice) else _alias(input)
     return _gathered(viewed, rest)
 
 
@@ -121,10 +126,7 @@ def _views(input: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ..
             gather.append(slice(None))
             dim += 1
         elif isinstance(item, slice):
-            if item != slice(None):
-                x = _sliced(x, dim, item)
-            elif len(items) == 1:
-                x = _slice(x, (slice(None), ...))
+            x = _sliced(x, dim, item)
             gather.append(slice(None))
             dim += 1
         elif isinstance(item, builtin_bool):
@@ -211,6 +213,9 @@ def _sliced(x: Tensor, dim: int, item: slice) -> Tensor:
         raise errors.explain(
             ValueError("step must be greater than zero"), fix="flip the tensor first (x.flip(0)), then slice it"
         )
+    n = x._data.shape[dim]
+    if slice(start, stop, step).indices(n) == (0, n, 1):
+        return x
     return _slice(x, (slice(None),) * dim + (slice(start, stop, step), ...))
 
 
@@ -253,7 +258,7 @@ def _index_error(error: IndexError, x: Tensor, rest: tuple[Any, ...]) -> Excepti
 # ------------------------------------------------------------------------------------------------ writing
 _copied = vjp("_copied", lambda self, src: np.broadcast_to(arrays.astype(src, self.dtype), self.shape) if self.ndim else
               arrays.astype(src, self.dtype).reshape(())[()], node="torch::autograd::CopyBackwards", broadcast=True, tensors=("self", "src"),
-              self=lambda grad: 0 * grad, src=lambda grad, src_dtype: arrays.astype(grad, src_dtype))  # fmt: skip
+              self=lambda grad: np.zeros_like(grad), src=lambda grad, src_dtype: arrays.astype(grad, src_dtype))  # fmt: skip
 _put = vjp("_put", lambda self, values, index, accumulate: _placed(self, values, index, accumulate), node="IndexPutBackward0",
            tensors=("self", "values"),
            self=lambda grad, index, accumulate: grad if accumulate else grad * _placed(np.ones_like(grad), 0, index, False),
@@ -288,14 +293,28 @@ def _copy(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 copy_ = in_place(_copy, name="copy_")
 
 
-def fill_(input: Tensor, value: Any) -> Tensor:
-    """Every element set to a value."""
-    if isinstance(value, Tensor) and value._data.ndim:
-        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value._data.ndim} dimensions.")
-    if not isinstance(value, Tensor):
-        if isinstance(value, complex) and input._data.dtype.kind != "c":
-            raise RuntimeError("value cannot be converted to type without overflow")
-    return copy_(input, value)
+def _full(self: Any, value: Any) -> Any:
+    return np.full_like(self, arrays.astype(value, self.dtype))[()] if self.ndim else arrays.astype(value, self.dtype)
+
+
+_zeroed = vjp("_zeroed", lambda self: np.zeros_like(self)[()], node="ZeroBackward0", tensors=("self",), self=lambda grad: np.zeros_like(grad))
+_filled = vjp("_filled", _full, node="FillBackward2", tensors=("self",), self=lambda grad: np.zeros_like(grad))
+_filled_tensor = vjp("_filled_tensor", _full, node="FillBackward3", tensors=("self", "value"), self=lambda grad: np.zeros_like(grad),
+                     value=lambda grad, value_dtype: arrays.astype(np.sum(grad), value_dtype))  # fmt: skip
+
+
+def _fill(input: Tensor, value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        if value._data.ndim:
+            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value._data.ndim} dimensions.")
+        return _filled_tensor(input, value)
+    if isinstance(value, complex) and input._data.dtype.kind != "c":
+        raise RuntimeError("value cannot be converted to type without overflow")
+    return _filled(input, np.asarray(value, input._data.dtype)[()])
+
+
+fill_ = in_place(_fill, name="fill_", fills=True)
+_zero_in_graph = in_place(_zeroed, name="zero_", fills=True)
 
 
 def zero_(input: Tensor) -> Tensor:
@@ -304,12 +323,14 @@ def zero_(input: Tensor) -> Tensor:
     if not (input._needs and mode.grad):
         memory = memory_to_write(input)
         if type(data) is np.ndarray:
+            if not data.flags.writeable:
+                unlock(data, fills=True)
             data.fill(0)
         else:
             input._data = data.dtype.type(0)
-        memory.version += 1
+        wrote(memory)
         return input
-    return copy_(input, 0)
+    return _zero_in_graph(input)
 
 
 def _for_index(input: Tensor, rest: tuple[Any, ...], values: Tensor) -> Tensor:
@@ -339,7 +360,7 @@ def _index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = Fals
         return _put(input, values, rest, accumulate)
     except IndexError as error:
         raise _index_error(error, input, rest) from None
-    except ValueError:
+    except (ValueError, RuntimeError):
         shape = list(input._data[rest].shape)
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(values._data.shape)} cannot be broadcast to indexing result of shape {shape}"
@@ -347,7 +368,7 @@ def _index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = Fals
 
 
 index_put = _index_put
-index_put_ = in_place(_index_put, name="index_put_")
+index_put_ = in_place(_index_put, name="index_put_", fills=True)
 
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
@@ -355,21 +376,19 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     items = _items(index)
     value = _assignable(input, value)
     tracked = mode.grad and (input._needs or isinstance(value, Tensor) and value._needs)
-    if tracked:
-        refuse_forbidden_view(input)
-    if tracked and input._needs and input._fn is None:
-        raise errors.leaf_in_place(view=True)
     if not tracked:
         with_no_graph(input, items, value)
         return
     viewed, rest = _views(input, items)
-    if viewed is input:
-        viewed = _alias(input)
     if rest is not None:
         value = value if isinstance(value, Tensor) else Tensor._wrap(np.asarray(value, input._data.dtype)[()])
         index_put_(viewed, rest_as_indices(rest), value)
-    else:
+        return
+    value = value if isinstance(value, Tensor) else Tensor._wrap(np.asarray(value, input._data.dtype)[()])
+    if value._data.ndim:
         copy_(viewed, _fitted(value, viewed))
+    else:
+        fill_(viewed, value)
 
 
 def _assignable(input: Tensor, value: Any) -> Any:
@@ -392,12 +411,11 @@ def rest_as_indices(rest: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(None if isinstance(i, slice) else i for i in rest)
 
 
-def _fitted(value: Any, viewed: Tensor) -> Any:
-    """A value without the leading dims of size 1 that assignment forgives."""
-    if isinstance(value, Tensor):
-        while value._data.ndim > viewed._data.ndim and value._data.shape[0] == 1:
-            value = getitem(value, 0)
-    return value
+def _fitted(value: Tensor, viewed: Tensor) -> Tensor:
+    """A value in the shape of what it is assigned to: stretched, and without the leading dims of size 1 that assignment forgives."""
+    while value._data.ndim > viewed._data.ndim and value._data.shape[0] == 1:
+        value = getitem(value, 0)
+    return value if value._data.shape == viewed._data.shape else expand(value, viewed._data.shape)
 
 
 def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
@@ -418,6 +436,12 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     ndim = target.ndim if rest is None else arrays.take(target, rest).ndim if v.ndim > 1 and v.shape[0] == 1 else v.ndim
     while v.ndim > ndim and v.shape[0] == 1:
         v = v[0]
+    if isinstance(value, Tensor):
+        if rest is None and v.shape != target.shape:
+            expand(Tensor._wrap(v), target.shape)  # says what does not fit
+        refuse_overlap(target, value._data, at_all=rest is not None)
+    if not target.flags.writeable:
+        unlock(target, fills=rest is not None or v.ndim == 0 and target.ndim < data.ndim)
     try:
         if rest is None:
             target[...] = v
@@ -427,24 +451,14 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
         raise _index_error(error, viewed, rest or ()) from None
     except ValueError:
         if rest is None:
-            clash = errors.broadcast_clash(target.shape, v.shape)
-            if v.ndim > target.ndim:
-                raise RuntimeError(
-                    f"expand({Tensor._wrap(v).type()}{{{list(v.shape)}}}, size={list(target.shape)}): the number of sizes provided "
-                    f"({target.ndim}) must be greater or equal to the number of dimensions in the tensor ({v.ndim})"
-                ) from None
-            raise RuntimeError(
-                f"The expanded size of the tensor ({target.shape[-1] if target.ndim else 0}) must match the existing size "
-                f"({v.shape[-1] if v.ndim else 0}) at non-singleton dimension {max(target.ndim - 1, 0)}.  Target sizes: "
-                f"{list(target.shape)}.  Tensor sizes: {list(v.shape)}"
-            ) from clash
+            expand(Tensor._wrap(v), target.shape)
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(v.shape)} cannot be broadcast to indexing result of shape "
             f"{list(np.shape(target[rest]))}"
         ) from None
     if not isinstance(data, np.ndarray):
         input._data = base._data
-    memory.version += 1
+    wrote(memory)
 
 
 _masked_number = vjp("_masked_number", lambda self, mask, value: arrays.where(mask, value, self), node="MaskedFillBackward0",

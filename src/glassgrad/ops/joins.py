@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import result_dtype
-from ..graph.memory import alias, materialize, memory_of
+from ..graph.memory import materialize, memory_of
 from ..graph.modes import mode
 from ..graph.node import Node, Output, count, edge_of
+from ..graph.views import alias
 from ..tensor import Tensor
 from .runtime import into
 from .shapes import back, wrap_dim
@@ -187,8 +188,7 @@ def _parted(cls: type[Parts], input: Tensor, indices: list[Any], dim: int) -> tu
         part = Tensor._wrap(piece)
         if node is not None:
             part._fn, part._needs = Output(node, nr), True
-        alias(input, part, lambda b, index=index: b[index])  # type: ignore[misc]
-        part._memory.made = cls.__name__.removesuffix("Backward0"), nr
+        alias(input, part, lambda b, index=index: b[index], "several")  # type: ignore[misc]
         out.append(part)
     return tuple(out)
 
@@ -227,9 +227,11 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` views of nearly equal size along `dim`."""
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    if input._data.ndim == 0:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     d = wrap_dim(dim, input._data.ndim)
     n = input._data.shape[d]
-    return split(input, max(-(-n // chunks), 1), d)
+    return split(input, -(-n // chunks) if n else [0] * chunks, d)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import queries
 from ..graph.modes import mode
+from ..graph.views import wrote
 from ..tensor import Tensor
 from . import elementwise as e
 from . import extremes, indexing, joins, numpy_protocol, products, random, reductions, shapes
@@ -123,7 +124,7 @@ def _in_place_shape(view: Any) -> Any:
             raise leaf_in_place()
         out = view(self, *args)
         self._data, self._fn = out._data, out._fn
-        self._memory.root.version += 1
+        wrote(self._memory.root)
         return self
 
     return method
@@ -173,10 +174,10 @@ def _reversed_dims(self: Tensor) -> Tensor:
 
 
 def _matrix(self: Tensor) -> Tensor:
-    if self._data.ndim < 2:
-        raise RuntimeError(
-            f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor."
-        )
+    if self._data.ndim == 0:
+        return self
+    if self._data.ndim == 1:
+        raise RuntimeError("tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor.")
     return shapes.transpose(self, -2, -1)
 
 

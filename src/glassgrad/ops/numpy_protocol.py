@@ -211,6 +211,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     arrays.log_softmax: reductions.log_softmax,
     arrays.embed: lambda grad, index, shape: indexing._embed(grad, index, shape),
     arrays.embed_add: lambda grad, index, shape: indexing._embed_add(grad, index, shape),
+    arrays.diagonal: shapes.diagonal,
+    arrays.passed: elementwise._step,
     arrays.embed_diagonal: lambda grad, shape, offset, dim1, dim2: shapes._embed_diagonal(grad, shape, offset, dim1, dim2),
     arrays.take: lambda x, index: indexing._index(x, index),
     indexing._placed: lambda x, values, index, accumulate: indexing._put(x, _tensor(values).to(x.dtype), index, accumulate),

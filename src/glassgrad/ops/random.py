@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import errors
 from ..dtypes import as_dtype, defaults
-from ..graph.memory import write
 from ..graph.modes import mode
+from ..graph.views import write
 from ..tensor import Tensor
 from .creation import made
 from .shapes import sizes

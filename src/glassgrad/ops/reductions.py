@@ -377,8 +377,6 @@ def _normalised(name: str, op: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if input._data.dtype.kind in "iub" and input._data.size:
             raise errors.no_kernel(f"{name}_lastdim_kernel_impl" if name == "log_softmax" else f"{name}_kernel_impl", input._data.dtype)
         d = one_axis(name, axis if dim is None else dim, input._data.ndim)
-        if d == ():
-            return op(input.reshape(1), 0).reshape(())
         return op(input, d)
 
     normalised.__name__ = normalised.__qualname__ = name

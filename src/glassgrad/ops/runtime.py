@@ -10,9 +10,9 @@ import numpy as np
 
 from .. import errors
 from ..dtypes import NUMBERS, defaults, number_dtype, result_dtype
-from ..graph.memory import write
 from ..graph.modes import mode
 from ..graph.node import Freed, Node, count, edge_of
+from ..graph.views import write
 from ..tensor import Tensor
 from .arrays import astype
 from .op import Op

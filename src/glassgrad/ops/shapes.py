@@ -11,7 +11,8 @@ import numpy as np
 
 from .. import errors
 from ..dtypes import ALL, as_dtype
-from ..graph.memory import alias, materialize
+from ..graph.memory import materialize
+from ..graph.views import alias
 from ..placement import CPU, Size, on_cpu
 from ..tensor import Tensor
 from . import arrays
@@ -192,6 +193,8 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 def permute(input: Tensor, *order_: Any, dims: Any = None) -> Tensor:
     """The dims in another order."""
+    if not order_ and dims is None:
+        raise TypeError('permute() missing 1 required positional arguments: "dims"')
     order = sizes(order_, dims, "permute", "dims")
     n = input._data.ndim
     if len(order) != n:
@@ -241,7 +244,7 @@ def expand(input: Tensor, *given: Any, size: Any = None, implicit: bool = False)
             f"greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     full = tuple(shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted))
-    for i, n in enumerate(full):
+    for i, n in reversed(list(enumerate(full))):
         if n == -1:
             raise RuntimeError(
                 f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}"
@@ -340,9 +343,9 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     return tuple(grids)
 
 
-_diagonal = linear("_diagonal", lambda self, offset, dim1, dim2: np.diagonal(self, offset, dim1, dim2),
+_diagonal = linear("_diagonal", lambda self, offset, dim1, dim2: arrays.diagonal(self, offset, dim1, dim2),
                    lambda grad, self_shape, offset, dim1, dim2: arrays.embed_diagonal(grad, self_shape, offset, dim1, dim2),
-                   node="DiagonalBackward0")  # fmt: skip
+                   node="DiagonalBackward0", view=True)  # fmt: skip
 _embed_diagonal = linear("_embed_diagonal", lambda self, shape, offset, dim1, dim2: arrays.embed_diagonal(self, shape, offset, dim1, dim2),
                          lambda grad, offset, dim1, dim2: np.diagonal(grad, offset, dim1, dim2), node="DiagonalBackward0")  # fmt: skip
 _flip = linear("_flip", lambda self, dims: np.flip(self, dims).copy() if self.ndim else self + 0, lambda grad, dims: np.flip(grad, dims) if grad.ndim else grad,
