@@ -14,7 +14,7 @@ ROOT = pathlib.Path(gg.__file__).parent
 ORDER = [
     ["version"], ["dtypes"], ["errors"], ["recording", "printing", "placement", "cuda"], ["graph"], ["tensor"],
     ["queries", "ops.arrays", "ops.op", "ops.docs"], ["ops.runtime"], ["ops.build"], ["ops.declare"], ["ops.elementwise"], ["ops.reductions"], ["ops.shapes", "ops.extremes"],
-    ["ops.joins", "ops.products", "ops.indexing"], ["ops.creation"], ["ops.random", "ops.legacy"], ["ops.numpy_protocol"], ["ops.methods"], ["autograd"],
+    ["ops.joins", "ops.products", "ops.indexing"], ["ops.creation"], ["ops.random", "ops.legacy", "ops.copies"], ["ops.numpy_protocol"], ["ops.methods"], ["autograd"],
     ["descent"], ["study"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

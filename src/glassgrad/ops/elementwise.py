@@ -144,7 +144,7 @@ pow_number = elementwise(
 
 
 def _slope_by_exponent(self: Any, exponent: Any, result: Any) -> Any:
-    flat = np.logical_and(self == 0, exponent >= 0)
+    flat = np.logical_and(self == 0, np.real(exponent) >= 0)
     return np.where(flat, 0 * result, result * np.log(np.where(flat, 1 + 0 * result, self)))
 
 
@@ -160,8 +160,13 @@ pow_tensor = elementwise(
     lambda self, exponent: np.where(exponent == 0, np.zeros_like(self), exponent * self ** np.where(exponent == 0, 1 + 0 * exponent, exponent - 1)),
     _slope_by_exponent, node="PowBackward1", floats=False, ufunc=np.power, refuses={"b": "pow"},
 )  # fmt: skip
-pow_base = elementwise("_pow_base", lambda exponent, base: np.power(base, exponent, dtype=exponent.dtype),
-                       lambda result, base: result * math.log(base) if base > 0 else result * (0 if base == 0 else math.nan),
+def _slope_by_base(self: Any, result: Any, base: Any) -> Any:
+    if base == 0:
+        return np.where(self >= 0, 0 * result, -math.inf * result)
+    return result * (math.log(base) if base > 0 else math.nan)
+
+
+pow_base = elementwise("_pow_base", lambda exponent, base: np.power(base, exponent, dtype=exponent.dtype), _slope_by_base,
                        node="PowBackward2", floats=False)  # fmt: skip
 
 
@@ -233,7 +238,7 @@ sinh = smooth("sinh", np.sinh, math.sinh, lambda self: np.cosh(self))
 cosh = smooth("cosh", np.cosh, math.cosh, lambda self: np.sinh(self))
 tanh = smooth("tanh", np.tanh, math.tanh, lambda result: 1 - result * result)
 asinh = smooth("asinh", np.arcsinh, math.asinh, lambda self: 1 / np.sqrt(1 + self * self))
-acosh = smooth("acosh", np.arccosh, math.acosh, lambda self: 1 / np.sqrt(self * self - 1))
+acosh = smooth("acosh", np.arccosh, math.acosh, lambda self: 1 / (np.sqrt(self - 1) * np.sqrt(self + 1)))
 atanh = smooth("atanh", np.arctanh, math.atanh, lambda self: 1 / (1 - self * self))
 
 def _turned(grad: Any, self: Any, result: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..dtypes import result_dtype
 from ..graph.memory import alias, materialize, memory_of
 from ..graph.modes import mode
@@ -107,9 +108,13 @@ def cat(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Tensor | No
             raise RuntimeError(f"Tensors must have same number of dimensions: got {n} and {x._data.ndim}")
         for k in range(n):
             if k != d and x._data.shape[k] != real_items[0]._data.shape[k]:
-                raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {d}. Expected size {real_items[0]._data.shape[k]} but got size "
-                    f"{x._data.shape[k]} for tensor number {i} in the list."
+                raise errors.explain(
+                    RuntimeError(
+                        f"Sizes of tensors must match except in dimension {d}. Expected size {real_items[0]._data.shape[k]} but got size "
+                        f"{x._data.shape[k]} for tensor number {i} in the list."
+                    ),
+                    f"shapes {', '.join(str(list(y._data.shape)) for y in items[:8])} differ in dimension {k}, and are joined along {d}",
+                    errors.line_of(errors.users_place()),
                 )
     dtype = result_dtype([x._data for x in items])
     data = np.concatenate([x._data for x in real_items], d, dtype=dtype, casting="unsafe")
@@ -124,9 +129,12 @@ def stack(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     first = items[0]._data.shape
     for i, x in enumerate(items):
         if x._data.shape != first:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x._data.shape)} at entry {i}"
-            )
+            raise errors.explain(
+                RuntimeError(
+                    f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x._data.shape)} at entry {i}"
+                ),
+                where=errors.line_of(errors.users_place()), fix="cat joins tensors of different sizes along a dim that they have",
+            )  # fmt: skip
     d = wrap_dim(dim, len(first) + 1)
     dtype = result_dtype([x._data for x in items])
     data = np.stack([x._data for x in items], d, dtype=dtype, casting="unsafe")

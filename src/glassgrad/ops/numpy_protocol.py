@@ -215,6 +215,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     arrays.take: lambda x, index: indexing._index(x, index),
     indexing._placed: lambda x, values, index, accumulate: indexing._put(x, _tensor(values).to(x.dtype), index, accumulate),
 }
+UFUNCS[np.sign] = lambda x: elementwise.sgn(x) if x._data.dtype.kind == "c" else elementwise.sign(x)
 UFUNCS[np.matmul] = products.matmul
 UFUNCS[np.conjugate] = shapes.conj
 UFUNCS[np.positive] = lambda x: x

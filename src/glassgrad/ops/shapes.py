@@ -106,7 +106,10 @@ def view(input: Tensor, *shape: Any, dtype: Any = None, size: Any = None) -> Ten
             RuntimeError(
                 "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
                 "contiguous subspaces). Use .reshape(...) instead."
-            )
+            ),
+            "the elements lie in memory in another order (after a transpose or permute): this shape cannot be had without moving them",
+            errors.line_of(errors.users_place()),
+            "x.reshape(...) copies where it must; x.contiguous().view(...) says so",
         )
     return _view(input, new_shape)
 
