@@ -54,6 +54,10 @@ ROWS = [
     *[unary(n, (0.3, 3.0)) for n in "log log1p log2 log10 sqrt rsqrt reciprocal".split()],
     *[unary(n, (-0.9, 0.9)) for n in "asin acos atanh tan".split()],
     unary("acosh", (1.2, 3.0)),
+    *[unary(n) for n in "deg2rad rad2deg".split()],
+    unary("frac", smooth=False),
+    binary("hypot"),
+    binary("logaddexp"),
     unary("square", ops=("_pow_number",)),
     *[unary(n, smooth=False) for n in "sign floor ceil trunc relu".split()],
     row("sgn", lambda T, x: T.sgn(x), ONE, "sgn", smooth=False),
@@ -147,7 +151,17 @@ ROWS = [
     row("clone", lambda T, x: x.clone() * x, MATRIX, "_clone"),
     row("contiguous", lambda T, x: x.transpose(0, -1).contiguous() * x.transpose(0, -1), MATRIX, "_in_order"),
     row("to", lambda T, x: x.to(T.float32).to(T.float64), MATRIX, "_to"),
+    row("roll", lambda T, x: x.roll(1, -1) * x.roll(2), MATRIX, "_roll"),
+    row("repeat", lambda T, x: x.repeat(2, 1, 3) * T.tile(x, (3,)), [((2, 3),), ((3,),)], "_repeat"),
+    row("trace", lambda T, x: x.trace(), [((2, 3),), ((3, 3),)], "_trace"),
+    row("stacks", lambda T, x, y: [T.hstack([x, y]), T.vstack([x, y]), T.dstack([x, y]), T.column_stack([x, y])], [((2, 3), (2, 3)), ((3,), (3,))]),
+    row("diff", lambda T, x: x.diff() * 2 if x.ndim == 1 else x.diff(n=2, dim=1), [((3,),), ((2, 3),)]),
     # indexing
+    row("gather", lambda T, x: x.gather(-1, T.tensor([[0, 0], [1, 2]])), [((2, 3),)], "_gather"),
+    row("take_along_dim", lambda T, x: T.take_along_dim(x, T.tensor([[0], [1]]), 1), [((2, 3),)], "_gather"),
+    row("index_select", lambda T, x: x.index_select(-1, T.tensor([1, 1, 0])), MATRIX, "_index_select"),
+    row("sort", lambda T, x: list(x.sort(0, descending=True)), MATRIX, "_sort"),
+    row("topk", lambda T, x: list(T.topk(x, 2, largest=False)), MATRIX, "_topk"),
     row("select", lambda T, x: x[1] * x[-1], MATRIX, "_select"),
     row("slice", lambda T, x: x[1:] * x[:-1] + x[::2][:1], MATRIX, "_slice"),
     row("ellipsis none", lambda T, x: x[..., None, 0] + x[None][0][..., :1], MATRIX),
@@ -173,6 +187,7 @@ def put(T: Any, x: Any) -> Any:
 
 
 UNTABLED = {
+    "_put_back": "the transpose of gather, reached by second derivatives: test_programs.py",
     "_floor_divide": "has no derivative, and says so: programs.txt",
     "softplus": "in nn.functional, not yet a public name: tested in test_ops.py",
     "_step": "the derivative of relu, as a tensor: reached by second derivatives",

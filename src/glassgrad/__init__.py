@@ -78,6 +78,7 @@ from .ops.elementwise import (
     clip,
     cos,
     cosh,
+    deg2rad,
     div,
     eq,
     equal,
@@ -88,8 +89,10 @@ from .ops.elementwise import (
     floor,
     floor_divide,
     fmod,
+    frac,
     ge,
     gt,
+    hypot,
     isclose,
     isfinite,
     isinf,
@@ -99,6 +102,7 @@ from .ops.elementwise import (
     log1p,
     log2,
     log10,
+    logaddexp,
     logical_and,
     logical_not,
     logical_or,
@@ -112,6 +116,7 @@ from .ops.elementwise import (
     nonzero,
     positive,
     pow,
+    rad2deg,
     reciprocal,
     relu,
     relu_,
@@ -136,8 +141,9 @@ from .ops.elementwise import (
 from .ops.extremes import amax, amin, argmax, argmin
 from .ops.extremes import max_ as max
 from .ops.extremes import min_ as min
+from .ops.gathers import argsort, gather, index_select, sort, take_along_dim, topk
 from .ops.indexing import index_put, masked_fill, masked_select, narrow, select
-from .ops.joins import cat, chunk, concat, concatenate, split, stack, unbind
+from .ops.joins import cat, chunk, column_stack, concat, concatenate, diff, dstack, hstack, split, stack, unbind, vstack
 from .ops.legacy import TYPES as _legacy
 from .ops.products import bmm, dot, einsum, ger, matmul, mm, mv, outer
 from .ops.random import (
@@ -188,6 +194,8 @@ from .ops.shapes import (
     diagonal,
     flatten,
     flip,
+    fliplr,
+    flipud,
     imag,
     meshgrid,
     movedim,
@@ -195,10 +203,13 @@ from .ops.shapes import (
     ravel,
     real,
     reshape,
+    roll,
     squeeze,
     swapaxes,
     swapdims,
     t,
+    tile,
+    trace,
     transpose,
     tril,
     triu,
@@ -232,6 +243,7 @@ argwhere = nonzero
 less, less_equal, greater, greater_equal, not_equal, fix = lt, le, gt, ge, ne, trunc
 int, float = int32, float32
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
+row_stack, moveaxis = vstack, movedim
 newaxis = None
 
 

@@ -60,10 +60,10 @@ def users_place() -> Place | None:
 
 
 # ------------------------------------------------------------------------------------------------ leaves and versions
-def leaf_in_place(view: bool = False) -> RuntimeError:
+def leaf_in_place(view: bool = False, been: bool = False) -> RuntimeError:
     kind = "a view of a leaf Variable" if view else "a leaf Variable"
     return explain(
-        RuntimeError(f"{kind} that requires grad is being used in an in-place operation."),
+        RuntimeError(f"{kind} that requires grad {'has been' if been else 'is being'} used in an in-place operation."),
         "the graph would start from a value that has been overwritten: what is a leaf's gradient then?",
         line_of(users_place()),
         "update a parameter inside `with no_grad():`, or work on a copy (`x = x + 1`, or `y = x.clone()` first)",

@@ -549,33 +549,6 @@ class Tensor:
             return format_scalar(self._data.item(), spec)
         return object.__format__(self, spec)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        if self._fn is not None:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  "
-                "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, "
-                "see https://github.com/pytorch/pytorch/pull/103001"
-            )
-        if id(self) in memo:
-            return memo[id(self)]
-        t = new(type(self))
-        t._data, t._needs, t._fn, t._grad, t._memory = np.array(self._data), self._needs, None, None, None
-        if t._data.ndim == 0:
-            t._data = t._data[()]
-        memo[id(self)] = t
-        if self._grad is not None:
-            t._grad = self._grad.__deepcopy__(memo)
-        return t
-
-    def __copy__(self) -> Tensor:
-        t = new(type(self))
-        t._data, t._needs, t._fn, t._grad = share(self), self._needs, self._fn, self._grad
-        t._memory = None
-        return alias(self, t, None)
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (type(self), np.array(self._data), self._needs)
-
     def __dir__(self) -> list[str]:
         return [name for name in object.__dir__(self) if name not in ("__array_ufunc__",)]
 
@@ -584,12 +557,6 @@ def _fresh_leaf() -> Tensor:
     leaf = Tensor._wrap(np.zeros(1))
     leaf._needs = True
     return leaf
-
-
-def _rebuild(cls: type, data: Any, needs: bool) -> Tensor:
-    t: Any = new(cls)
-    t._data, t._needs, t._fn, t._grad, t._memory = (data if data.ndim else data[()]), needs, None, None, None
-    return t
 
 
 Node.wrap = staticmethod(Tensor._wrap)

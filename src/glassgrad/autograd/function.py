@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ class FunctionNode(Node):
             grads = [
                 Tensor._wrap(np.zeros(s[0], s[1])[()]) if g is None and s is not None else g for g, s in zip(grads, self.shapes)
             ]
-        got = self.function.backward(ctx, *grads)
+        got = self.function._vjp()(ctx, *grads)
         outs = got if isinstance(got, tuple) else (got,)
         expected = len(ctx.slots)
         if len(outs) > expected and all(g is None for g in outs[expected:]):
@@ -92,6 +93,15 @@ class FunctionNode(Node):
             )
         if freed is not None:
             ctx.free(freed)
+        for position, (g, slot) in enumerate(zip(outs, ctx.slots), 1):
+            if slot is None and g is not None:
+                raise errors.explain(
+                    RuntimeError(
+                        f"function {self.name()} returned a gradient different than None at position {position}, but the corresponding "
+                        "forward input was not a Variable"
+                    ),
+                    where=_where(self.function._vjp()), fix="return None in this place",
+                )  # fmt: skip
         return tuple(_checked(self, i, g, slot) for i, (g, slot) in enumerate(zip(outs, ctx.slots)) if slot is not None)
 
 
@@ -105,7 +115,7 @@ def _checked(node: FunctionNode, index: int, g: Any, slot: Any) -> Any:
     if g is None:
         return None
     if not isinstance(g, Tensor):
-        raise TypeError(f"{node.name()}: expected Variable or None (got {type(g).__name__})")
+        raise RuntimeError(f"expected Variable or None (got {type(g).__name__})")
     shape, dtype = slot
     if g._data.shape != shape:
         try:
@@ -231,10 +241,11 @@ class Function(FunctionCtx, metaclass=_Functions):
     _node_class: Any = None
 
     def __init__(self, *args: Any, **kwargs: Any):
-        raise RuntimeError(
+        warnings.warn(
             f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should invoke them on the "
-            "class itself. Instantiating an autograd function will raise an error in a future version of PyTorch."
-        )
+            "class itself. Instantiating an autograd function will raise an error in a future version of PyTorch.",
+            DeprecationWarning, stacklevel=2,
+        )  # fmt: skip
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -254,6 +265,17 @@ class Function(FunctionCtx, metaclass=_Functions):
         )
 
     vjp = backward
+
+    @classmethod
+    def _vjp(cls) -> Any:
+        """The one of `backward` and `vjp` that was written."""
+        if cls.vjp is Function.vjp:
+            return cls.backward
+        if cls.backward is not Function.backward:
+            raise RuntimeError(
+                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement one of them."
+            )
+        return cls.vjp
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
@@ -295,7 +317,7 @@ def _placed(cls: Any, ctx: Context, args: Any, outputs: list[Any], tracked: bool
         is_input = any(out is a for a in args)
         dirty = any(out is d for d in ctx.dirty_tensors)
         if dirty and tracked:
-            check_writable(out)
+            check_writable(out, been=True)
         elif is_input or out._fn is not None or out._needs:
             out = alias(out, Tensor._wrap(out._data), None)
         if dirty:

@@ -54,16 +54,16 @@ def alias(tensor: Any, out: Any, replay: Callable[[Any], Any] | None, made: str 
     return out
 
 
-def check_writable(tensor: Any) -> None:
-    """Before a recorded write in place: raises for the views that PyTorch forbids to write into, and for leaves."""
+def check_writable(tensor: Any, been: bool = False) -> None:
+    """Before a recorded write in place (after it, if it has `been`): raises for the views that PyTorch forbids to write, and for leaves."""
     own = tensor._memory
     if own is not None and own.base is not None:
         if own.made is not None:
             raise errors.forbidden_view(own.made, _origin(tensor._fn), indirect=False)
         if own.base._needs and own.base._fn is None:
-            raise errors.leaf_in_place(view=True)
+            raise errors.leaf_in_place(view=True, been=been)
     elif tensor._needs and tensor._fn is None:
-        raise errors.leaf_in_place()
+        raise errors.leaf_in_place(been=been)
 
 
 def write(tensor: Any, data: Any, fills: bool = False, refresh: bool = True) -> None:

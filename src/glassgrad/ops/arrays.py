@@ -188,6 +188,39 @@ def take(x: Any, index: Any) -> Any:
     return np.array(x[index])[()]
 
 
+def _grid(index: Any, dim: int) -> tuple[Any, ...]:
+    """An index along one dim as a full index: the other dims count through."""
+    places: list[Any] = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    places[dim] = index
+    return tuple(places)
+
+
+def _by_index(function: Any, values: Any, index: Any, *rest: Any) -> Any:
+    """The same function where only the index is recorded: a constant picked by recorded places."""
+    kind = type(index)
+    return kind.__array_function__(index, function, (kind,), (values, index, *rest), {})
+
+
+@array_function
+def pick(x: Any, index: Any, dim: int) -> Any:
+    """The elements of x that `index` names along a dim: out[i][j] = x[index[i][j]][j]."""
+    if type(index) not in PLAIN:
+        return _by_index(pick, x, index, dim)
+    return x[_grid(index, dim)] if x.ndim else x + 0
+
+
+@array_function
+def put_back(grad: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+    """Zeros of `shape` with `grad` added where each element was picked: the transpose of `pick`."""
+    if not shape:
+        return grad
+    if type(index) not in PLAIN:
+        return _by_index(put_back, grad, index, shape, dim)
+    out = np.zeros(shape, grad.dtype)
+    np.add.at(out, _grid(index, dim), grad)
+    return out
+
+
 _TAIL = 6.0  # erfc(6) is below 2^-54: in float64 erf is 1 from here on
 _LOW, _HIGH = 1 / (_TAIL + 0.5), 1 / 1.3
 

@@ -144,7 +144,7 @@ pow_number = elementwise(
 
 
 def _slope_by_exponent(self: Any, exponent: Any, result: Any) -> Any:
-    flat = np.logical_and(self == 0, exponent >= 0)
+    flat = np.logical_and(self == 0, np.real(exponent) >= 0)
     return np.where(flat, 0 * result, result * np.log(np.where(flat, 1 + 0 * result, self)))
 
 
@@ -160,8 +160,13 @@ pow_tensor = elementwise(
     lambda self, exponent: np.where(exponent == 0, np.zeros_like(self), exponent * self ** np.where(exponent == 0, 1 + 0 * exponent, exponent - 1)),
     _slope_by_exponent, node="PowBackward1", floats=False, ufunc=np.power, refuses={"b": "pow"},
 )  # fmt: skip
-pow_base = elementwise("_pow_base", lambda exponent, base: np.power(base, exponent, dtype=exponent.dtype),
-                       lambda result, base: result * math.log(base) if base > 0 else result * (0 if base == 0 else math.nan),
+def _slope_by_base(self: Any, result: Any, base: Any) -> Any:
+    if base == 0:
+        return np.where(self >= 0, 0 * result, -math.inf * result)
+    return result * (math.log(base) if base > 0 else math.nan)
+
+
+pow_base = elementwise("_pow_base", lambda exponent, base: np.power(base, exponent, dtype=exponent.dtype), _slope_by_base,
                        node="PowBackward2", floats=False)  # fmt: skip
 
 
@@ -204,6 +209,10 @@ expm1 = smooth("expm1", np.expm1, math.expm1, lambda result: result + 1)
 log = smooth("log", np.log, math.log, lambda self: 1 / self)
 log1p = smooth("log1p", np.log1p, math.log1p, lambda self: 1 / (1 + self), node="Log1PBackward0")
 log2 = smooth("log2", np.log2, math.log2, lambda self: 1 / (math.log(2) * self))
+logaddexp = elementwise("logaddexp", lambda self, other: np.log(np.exp(self) + np.exp(other)) if is_complex(self) else np.logaddexp(self, other),
+                        lambda self, result: np.exp(self - result), lambda other, result: np.exp(other - result),
+                        ufunc=np.logaddexp, floats=False, doc="log(e^input + e^other), without overflow.",
+                        refuses={"i": "logaddexp_cpu", "b": "logaddexp_cpu"})  # fmt: skip
 log10 = smooth("log10", np.log10, math.log10, lambda self: 1 / (math.log(10) * self))
 def _sigmoid(self: Any) -> Any:
     if type(self) is np.float32 and self > -80:
@@ -238,11 +247,18 @@ def _radius2(x: Any, y: Any) -> Any:
 
 atan2 = elementwise("atan2", np.arctan2, lambda self, other: other / _radius2(self, other),
                     lambda self, other: -self / _radius2(self, other), refuses={"c": "atan2_cpu"})  # fmt: skip
+hypot = elementwise("hypot", np.hypot, lambda self, result: self / result, lambda other, result: other / result,
+                    floats=False, doc="√(input² + other²), without overflow.",
+                    refuses={"i": "hypot_cpu", "b": "hypot_cpu", "c": "hypot_cpu"})  # fmt: skip
+deg2rad = elementwise("deg2rad", np.deg2rad, math.pi / 180, node="Deg2RadBackward0", doc="π/180 · input: degrees as radians.",
+                      refuses={"c": RuntimeError("deg2rad is not supported for complex tensors.")})  # fmt: skip
+rad2deg = elementwise("rad2deg", np.rad2deg, 180 / math.pi, node="Rad2DegBackward0", doc="180/π · input: radians as degrees.",
+                      refuses={"c": RuntimeError("rad2deg is not supported for complex tensors.")})  # fmt: skip
 sinh = smooth("sinh", np.sinh, math.sinh, lambda self: np.cosh(self))
 cosh = smooth("cosh", np.cosh, math.cosh, lambda self: np.sinh(self))
 tanh = smooth("tanh", np.tanh, math.tanh, lambda result: 1 - result * result)
 asinh = smooth("asinh", np.arcsinh, math.asinh, lambda self: 1 / np.sqrt(1 + self * self))
-acosh = smooth("acosh", np.arccosh, math.acosh, lambda self: 1 / np.sqrt(self * self - 1))
+acosh = smooth("acosh", np.arccosh, math.acosh, lambda self: 1 / (np.sqrt(self - 1) * np.sqrt(self + 1)))
 atanh = smooth("atanh", np.arctanh, math.atanh, lambda self: 1 / (1 - self * self))
 
 def _turned(grad: Any, self: Any, result: Any) -> Any:
@@ -260,6 +276,8 @@ floor = elementwise("floor", np.floor, 0, floats=False, refuses={
     "b": "floor_vml_cpu", "c": NotImplementedError("floor is not supported for complex inputs")})  # fmt: skip
 ceil = elementwise("ceil", np.ceil, 0, floats=False, refuses={
     "b": "ceil_vml_cpu", "c": NotImplementedError("ceil is not supported for complex inputs")})  # fmt: skip
+frac = elementwise("frac", lambda self: self - np.trunc(self), 1, floats=False, doc="input - trunc(input): what is behind the point.",
+                   refuses={"i": "frac_cpu", "b": "frac_cpu", "c": "frac_cpu"})  # fmt: skip
 trunc = elementwise("trunc", np.trunc, 0, floats=False, refuses={
     "b": "trunc_vml_cpu", "c": NotImplementedError("trunc is not supported for complex inputs")})  # fmt: skip
 _round = elementwise("_round", lambda self: self if self.dtype.kind in "iub" else np.rint(self), 0, node="RoundBackward0", floats=False,

@@ -79,7 +79,7 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     data = input._data
     if type(index) is int and data.ndim:
         if not -data.shape[0] <= index < data.shape[0]:
-            raise IndexError(f"index {index} is out of bounds for dimension 0 with size {data.shape[0]}")
+            raise out_of_bounds(index, 0, data.shape[0])
         return _select(input, (index, ...))
     viewed, rest = _views(input, _items(index))
     if rest is None:
@@ -87,6 +87,14 @@ def getitem(input: Tensor, index: Any) -> Tensor:
             return viewed
         return _slice(input, (slice(None), ...)) if isinstance(index, slice) else _alias(input)
     return _gathered(viewed, rest)
+
+
+def out_of_bounds(index: Any, dim: int, size: int) -> IndexError:
+    return errors.explain(
+        IndexError(f"index {index} is out of bounds for dimension {dim} with size {size}"),
+        f"this dimension has the indices 0 to {size - 1}, or {-size} to -1 from the end" if size else "this dimension is empty",
+        errors.line_of(errors.users_place()),
+    )
 
 
 def _items(index: Any) -> tuple[Any, ...]:
@@ -137,7 +145,7 @@ def _views(input: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ..
         elif isinstance(item, INTEGERS):
             n = x._data.shape[dim]
             if not -n <= item < n:
-                raise IndexError(f"index {item} is out of bounds for dimension {dim} with size {n}")
+                raise out_of_bounds(item, dim, n)
             x = _select(x, (slice(None),) * dim + (int(item), ...))
         else:
             gather.append(item)
@@ -249,7 +257,7 @@ def _index_error(error: IndexError, x: Tensor, rest: tuple[Any, ...]) -> Excepti
                 return IndexError("index is out of bounds for dimension with size 0")
             bad = item[(item >= n) | (item < -n)]
             if bad.size:
-                return IndexError(f"index {bad[0]} is out of bounds for dimension {dim} with size {n}")
+                return out_of_bounds(int(bad[0]), dim, n)
         dim += 1
     shapes = [list(i.shape) for i in rest if isinstance(i, np.ndarray)]
     return IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {', '.join(map(str, shapes))}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..dtypes import result_dtype
 from ..graph.memory import materialize, memory_of
 from ..graph.modes import mode
@@ -14,7 +15,7 @@ from ..graph.node import Node, Output, count, edge_of
 from ..graph.views import alias
 from ..tensor import Tensor
 from .runtime import into
-from .shapes import back, wrap_dim
+from .shapes import atleast_1d, atleast_2d, atleast_3d, back, wrap_dim
 
 
 # ------------------------------------------------------------------------------------------------ joining
@@ -108,9 +109,13 @@ def cat(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Tensor | No
             raise RuntimeError(f"Tensors must have same number of dimensions: got {n} and {x._data.ndim}")
         for k in range(n):
             if k != d and x._data.shape[k] != real_items[0]._data.shape[k]:
-                raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {d}. Expected size {real_items[0]._data.shape[k]} but got size "
-                    f"{x._data.shape[k]} for tensor number {i} in the list."
+                raise errors.explain(
+                    RuntimeError(
+                        f"Sizes of tensors must match except in dimension {d}. Expected size {real_items[0]._data.shape[k]} but got size "
+                        f"{x._data.shape[k]} for tensor number {i} in the list."
+                    ),
+                    f"shapes {', '.join(str(list(y._data.shape)) for y in items[:8])} differ in dimension {k}, and are joined along {d}",
+                    errors.line_of(errors.users_place()),
                 )
     dtype = result_dtype([x._data for x in items])
     data = np.concatenate([x._data for x in real_items], d, dtype=dtype, casting="unsafe")
@@ -125,9 +130,12 @@ def stack(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     first = items[0]._data.shape
     for i, x in enumerate(items):
         if x._data.shape != first:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x._data.shape)} at entry {i}"
-            )
+            raise errors.explain(
+                RuntimeError(
+                    f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x._data.shape)} at entry {i}"
+                ),
+                where=errors.line_of(errors.users_place()), fix="cat joins tensors of different sizes along a dim that they have",
+            )  # fmt: skip
     d = wrap_dim(dim, len(first) + 1)
     dtype = result_dtype([x._data for x in items])
     data = np.stack([x._data for x in items], d, dtype=dtype, casting="unsafe")
@@ -135,6 +143,42 @@ def stack(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
 
 
 concat = concatenate = cat
+
+
+def hstack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
+    """The tensors side by side: along dim 1, or dim 0 where they have one."""
+    items = [atleast_1d(x) for x in _list(tensors, "hstack")]
+    return cat(items, 0 if items and items[0]._data.ndim == 1 else 1, out=out)
+
+
+def vstack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
+    """The tensors one below the other, as rows."""
+    return cat([atleast_2d(x) for x in _list(tensors, "vstack")], 0, out=out)
+
+
+def dstack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
+    """The tensors one behind the other, along dim 2."""
+    return cat([atleast_3d(x) for x in _list(tensors, "dstack")], 2, out=out)
+
+
+def column_stack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
+    """Vectors as the columns of a matrix; matrices side by side."""
+    items = _list(tensors, "column_stack")
+    return hstack([x.reshape(-1, 1) if x._data.ndim <= 1 else x for x in items], out=out)
+
+
+def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+    """The differences of neighbours along `dim`, n times."""
+    if input._data.ndim == 0:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    d = wrap_dim(dim, input._data.ndim)
+    ends = [x for x in (prepend, input, append) if x is not None]
+    found: Any = cat(ends, d) if len(ends) > 1 else input
+    lead: Any = (slice(None),) * d
+    for _ in range(n):
+        later, sooner = found[(*lead, slice(1, None))], found[(*lead, slice(None, -1))]
+        found = later ^ sooner if found._data.dtype.kind == "b" else later - sooner
+    return found
 
 
 # ------------------------------------------------------------------------------------------------ splitting
@@ -243,4 +287,4 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return _parted(UnbindBackward0, input, [lead + (i, ...) for i in range(input._data.shape[d])], d)
 
 
-METHODS = dict(split=split, chunk=chunk, unbind=unbind)
+METHODS = dict(split=split, chunk=chunk, unbind=unbind, diff=diff)

@@ -11,8 +11,8 @@ from .. import queries
 from ..graph.modes import mode
 from ..graph.views import wrote
 from ..tensor import Tensor
+from . import copies, extremes, gathers, indexing, joins, numpy_protocol, products, random, reductions, shapes
 from . import elementwise as e
-from . import extremes, indexing, joins, numpy_protocol, products, random, reductions, shapes
 from .creation import new_full, new_tensor
 from .declare import in_place
 
@@ -25,7 +25,8 @@ FUNCTIONS = dict(
     argwhere=e.nonzero, remainder=e.remainder, fmod=e.fmod,
 )  # fmt: skip
 METHODS: dict[str, Any] = {
-    **FUNCTIONS, **reductions.METHODS, **extremes.METHODS, **shapes.METHODS, **joins.METHODS, **indexing.METHODS, **products.METHODS,
+    **FUNCTIONS, **reductions.METHODS, **extremes.METHODS, **shapes.METHODS, **joins.METHODS, **gathers.METHODS, **indexing.METHODS, **products.METHODS,
+    **copies.METHODS,
     "where": lambda self, condition, other: e.where(condition, self, other),
     "is_nonzero": queries.is_nonzero, "is_same_size": queries.is_same_size, "new_full": new_full, "new_tensor": new_tensor, "uniform_": random.uniform_,
     "normal_": random.normal_, "random_": random.random_,

@@ -14,7 +14,7 @@ import numpy as np
 from .. import errors
 from ..dtypes import FROM_NUMPY
 from ..tensor import Tensor
-from . import arrays, elementwise, extremes, indexing, joins, products, reductions, shapes
+from . import arrays, elementwise, extremes, gathers, indexing, joins, products, reductions, shapes
 from .op import UFUNCS
 from .runtime import as_operand, into
 
@@ -58,6 +58,8 @@ def array_function(self: Tensor, function: Callable[..., Any], types: Any, args:
     ours = FUNCTIONS.get(function)
     if ours is not None:
         return ours(*args, **kwargs)
+    if function in STEPS:
+        args = tuple(a.detach() if isinstance(a, Tensor) else a for a in args)
     return _on_values(function, args, kwargs, function.__name__)
 
 
@@ -134,11 +136,8 @@ def _take(a: Tensor, indices: Any, axis: Any = None) -> Tensor:
     return indexing.getitem(a, (slice(None),) * axis + (np.asarray(indices),))
 
 
-def _take_along(arr: Tensor, indices: Any, axis: int) -> Tensor:
-    index = np.asarray(indices._data if isinstance(indices, Tensor) else indices)
-    grid = list(np.ogrid[tuple(slice(n) for n in index.shape)])
-    grid[axis] = index
-    return indexing.getitem(arr, tuple(np.broadcast_to(g, index.shape) for g in grid))
+def _take_along(arr: Tensor, indices: Any, axis: int = -1) -> Tensor:
+    return gathers.take_along_dim(arr, _tensor(indices), axis)
 
 
 def _like(value: float) -> Callable[..., Any]:
@@ -149,6 +148,10 @@ def _same_type(a: Tensor, dtype: Any, **_: Any) -> Tensor:
     return shapes.to(a, dtype if not isinstance(dtype, np.dtype) else FROM_NUMPY[dtype])
 
 
+STEPS = frozenset({  # what they say changes in steps or not at all: there is no gradient to lose
+    np.count_nonzero, np.nonzero, np.argwhere, np.isreal, np.iscomplex, np.isrealobj, np.iscomplexobj, np.searchsorted, np.digitize, np.histogram,
+    np.bincount, np.array_repr, np.array_str, np.array2string, np.empty_like, np.result_type, np.shares_memory, np.may_share_memory,
+})  # fmt: skip
 REDUCE = {np.add: reductions.sum, np.multiply: reductions.prod, np.maximum: extremes.amax, np.minimum: extremes.amin}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.sum: _reduction(reductions.sum),
@@ -156,6 +159,28 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.prod: _reduction(reductions.prod),
     np.max: _reduction(extremes.amax),
     np.min: _reduction(extremes.amin),
+    np.amax: _reduction(extremes.amax),
+    np.amin: _reduction(extremes.amin),
+    np.ptp: lambda a, axis=None, **_: elementwise.sub(extremes.amax(a, axis), extremes.amin(a, axis)),
+    np.sort: lambda a, axis=-1, **_: gathers.sort(a if axis is not None else a.reshape(-1), -1 if axis is None else axis)[0],
+    np.argsort: lambda a, axis=-1, **_: gathers.argsort(a if axis is not None else a.reshape(-1), -1 if axis is None else axis),
+    np.diff: lambda a, n=1, axis=-1: joins.diff(a, n, axis),
+    np.hstack: lambda tup, **_: joins.hstack([_tensor(a) for a in tup]),
+    np.vstack: lambda tup, **_: joins.vstack([_tensor(a) for a in tup]),
+    np.dstack: lambda tup, **_: joins.dstack([_tensor(a) for a in tup]),
+    np.column_stack: lambda tup: joins.column_stack([_tensor(a) for a in tup]),
+    np.append: lambda arr, values, axis=None: joins.cat([x if axis is not None else x.reshape(-1) for x in (_tensor(arr), _tensor(values))], axis or 0),
+    np.atleast_1d: lambda *arys: shapes.atleast_1d(*map(_tensor, arys)),
+    np.atleast_2d: lambda *arys: shapes.atleast_2d(*map(_tensor, arys)),
+    np.fliplr: shapes.fliplr,
+    np.flipud: shapes.flipud,
+    np.tile: lambda A, reps: shapes.tile(A, reps),
+    np.roll: lambda a, shift, axis=None: shapes.roll(a, shift, axis),
+    np.repeat: lambda a, repeats, axis=None: _take(a, np.repeat(np.arange(a._data.size if axis is None else a._data.shape[axis]), repeats), axis),
+    np.inner: lambda a, b: products.einsum("...i,...i->...", _tensor(a), _tensor(b)) if _tensor(b).ndim == 1 else products.matmul(_tensor(a), _tensor(b).mT),
+    np.vdot: lambda a, b: products.dot(shapes.conj(_tensor(a)).reshape(-1), _tensor(b).reshape(-1)),
+    np.around: lambda a, decimals=0, out=None: elementwise.round(a, decimals=decimals),
+    np.fix: lambda x, out=None: elementwise.trunc(x),
     np.all: _reduction(reductions.all_),
     np.any: _reduction(reductions.any_),
     np.var: _variance(reductions.var),
@@ -168,12 +193,12 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.clip: lambda a, a_min=None, a_max=None, out=None, min=None, max=None: elementwise.clamp(a, a_min if min is None else min, a_max if max is None else max),
     np.round: lambda a, decimals=0, out=None: elementwise.round(a, decimals=decimals),
     np.real: shapes.real,
-    np.imag: lambda a: shapes.imag(a),
+    np.imag: lambda a: shapes.imag(a) if a.is_complex() else elementwise.mul(a, 0),
     np.dot: lambda a, b, out=None: products.matmul(_tensor(a), _tensor(b)),
     np.outer: lambda a, b, out=None: products.outer(_tensor(a), _tensor(b)),
     np.einsum: lambda equation, *operands, **_: products.einsum(equation, *[_tensor(o) for o in operands]),
     np.linalg.norm: lambda x, ord=None, axis=None, keepdims=False: reductions.norm(x, 2 if ord is None else ord, axis, keepdims),
-    np.trace: lambda a, **_: reductions.sum(shapes.diagonal(a)),
+    np.trace: lambda a, offset=0, axis1=0, axis2=1, **_: reductions.sum(shapes.diagonal(a, offset, axis1, axis2), -1),
     np.diagonal: shapes.diagonal,
     np.reshape: lambda a, shape, **_: shapes.reshape(a, shape),
     np.ravel: lambda a, order="C": shapes.reshape(a, -1),
@@ -214,9 +239,12 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     arrays.diagonal: shapes.diagonal,
     arrays.passed: elementwise._step,
     arrays.embed_diagonal: lambda grad, shape, offset, dim1, dim2: shapes._embed_diagonal(grad, shape, offset, dim1, dim2),
+    arrays.pick: gathers._gather,
+    arrays.put_back: gathers._put_back,
     arrays.take: lambda x, index: indexing._index(x, index),
     indexing._placed: lambda x, values, index, accumulate: indexing._put(x, _tensor(values).to(x.dtype), index, accumulate),
 }
+UFUNCS[np.sign] = lambda x: elementwise.sgn(x) if x._data.dtype.kind == "c" else elementwise.sign(x)
 UFUNCS[np.matmul] = products.matmul
 UFUNCS[np.conjugate] = shapes.conj
 UFUNCS[np.positive] = lambda x: x

@@ -128,8 +128,8 @@ def _floating(name: str, input: Tensor, dtype: Any) -> Tensor:
                 f"{name}(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} dtype must be either a floating point "
                 f"or complex dtype. Got: {wanted.type_name}"
             ),
-            fix=f"x.float().{name}(), or {name}(…, dtype=torch.float32)",
-        )
+            where=errors.line_of(errors.users_place()), fix=f"x.float().{name}(), or {name}(…, dtype=torch.float32)",
+        )  # fmt: skip
     return input if dtype is None else input.to(wanted)
 
 
@@ -338,7 +338,7 @@ cumprod.__doc__ = "Running products along `dim`."
 
 _logsumexp = vjp("_logsumexp", lambda self, dim, keepdim: arrays.logsumexp(self, dim, keepdim), node="LogsumexpBackward0",
                  self=lambda grad, self, result, dim, keepdim: spread(grad, self.shape, dim, keepdim)
-                 * np.exp(self - unreduced(result, dim, keepdim)))  # fmt: skip
+                 * conj(np.exp(self - unreduced(result, dim, keepdim))))  # fmt: skip
 
 
 def logsumexp(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: Any = None,
@@ -353,6 +353,12 @@ def logsumexp(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: An
     return result if out is None else into(out, result)
 
 
+def _in_single(function: Callable[..., Any], x: Any, dim: int) -> Any:
+    """Half-precision values go through single precision on the way."""
+    if type(x) is np.ndarray and x.dtype == np.float16:
+        return function(x.astype(np.float32), dim).astype(np.float16)
+    return function(x, dim)
+
 
 def _softmax_vjp(grad: Any, result: Any, dim: int) -> Any:
     return result * (grad - np.sum(grad * result, axis=dim, keepdims=True))
@@ -362,9 +368,9 @@ def _log_softmax_vjp(grad: Any, result: Any, dim: int) -> Any:
     return grad - np.exp(result) * np.sum(grad, axis=dim, keepdims=True)
 
 
-_softmax = vjp("_softmax", lambda self, dim: arrays.softmax(self, dim), node="SoftmaxBackward0",
+_softmax = vjp("_softmax", lambda self, dim: _in_single(arrays.softmax, self, dim), node="SoftmaxBackward0",
                self=lambda grad, result, dim: by_rows(_softmax_vjp, dim, grad, result))  # fmt: skip
-_log_softmax = vjp("_log_softmax", lambda self, dim: arrays.log_softmax(self, dim), node="LogSoftmaxBackward0",
+_log_softmax = vjp("_log_softmax", lambda self, dim: _in_single(arrays.log_softmax, self, dim), node="LogSoftmaxBackward0",
                    self=lambda grad, result, dim: by_rows(_log_softmax_vjp, dim, grad, result))  # fmt: skip
 
 

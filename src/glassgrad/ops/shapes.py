@@ -107,7 +107,10 @@ def view(input: Tensor, *shape: Any, dtype: Any = None, size: Any = None) -> Ten
             RuntimeError(
                 "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
                 "contiguous subspaces). Use .reshape(...) instead."
-            )
+            ),
+            "the elements lie in memory in another order (after a transpose or permute): this shape cannot be had without moving them",
+            errors.line_of(errors.users_place()),
+            "x.reshape(...) copies where it must; x.contiguous().view(...) says so",
         )
     return _view(input, new_shape)
 
@@ -368,6 +371,81 @@ def flip(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     return _flip(input, tuple(along))
 
 
+_roll = linear("_roll", lambda self, shifts, dims: np.roll(self, shifts, dims),
+               lambda grad, shifts, dims: np.roll(grad, tuple(-s for s in shifts), dims), node="RollBackward0")  # fmt: skip
+_repeat = linear("_repeat", lambda self, repeats: np.tile(self, repeats), lambda grad, self_shape, repeats: _folded(grad, self_shape, repeats),
+                 node="RepeatBackward0")  # fmt: skip
+_trace = linear("_trace", lambda self: np.trace(self), lambda grad, self_shape: arrays.embed_diagonal(
+    np.broadcast_to(grad, (min(self_shape),)), self_shape, 0, 0, 1), node="TraceBackward0")  # fmt: skip
+
+
+def _folded(grad: Any, shape: tuple[int, ...], repeats: tuple[int, ...]) -> Any:
+    """The sum over the copies of a repeated tensor."""
+    lead = len(repeats) - len(shape)
+    pairs = [n for r, s in zip(repeats, (1,) * lead + shape) for n in (r, s)]
+    return np.sum(np.reshape(grad, tuple(pairs)), axis=tuple(range(0, len(pairs), 2))).reshape(shape)
+
+
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """The elements moved along dims, those that fall off coming in again at the other end."""
+    steps = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
+    if dims is None or dims == ():
+        if len(steps) != 1:
+            raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:0")
+        return reshape(_roll(reshape(input, -1), steps, (0,)), tuple(input._data.shape))
+    along = tuple(dims) if isinstance(dims, (tuple, list)) else (dims,)
+    if len(along) != len(steps):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(along)}")
+    return _roll(input, steps, tuple(wrap_dim(d, input._data.ndim) for d in along))
+
+
+def repeat(input: Tensor, *given: Any, repeats: Any = None) -> Tensor:
+    """The tensor so many times along each dim, copied."""
+    times = sizes(given, repeats, "repeat", "repeats")
+    if len(times) < input._data.ndim:
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    return _repeat(input, times)
+
+
+def tile(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
+    """As `repeat`, with dims that are not named taken once."""
+    times = sizes(given, dims, "tile", "dims")
+    return _repeat(input, (1,) * (input._data.ndim - len(times)) + times)
+
+
+def trace(input: Tensor) -> Tensor:
+    """The sum of a matrix's diagonal."""
+    if input._data.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
+    return _trace(input if input._data.dtype.kind in "fc" else to(input, np.dtype(np.int64)))
+
+
+def fliplr(input: Tensor) -> Tensor:
+    """The second dim turned round."""
+    if input._data.ndim < 2:
+        raise RuntimeError("Input must be >= 2-d.")
+    return flip(input, 1)
+
+
+def flipud(input: Tensor) -> Tensor:
+    """The first dim turned round."""
+    if input._data.ndim < 1:
+        raise RuntimeError("Input must be >= 1-d.")
+    return flip(input, 0)
+
+
+def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+    """Summed to a size that broadcasts to the tensor's own."""
+    wanted = sizes(size)
+    try:
+        fits = np.broadcast_shapes(wanted, input._data.shape) == input._data.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise RuntimeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(input._data.shape)}}}.")
+    return sum_to(input, wanted)
+
+
 def _matrices(name: str, input: Tensor) -> None:
     if input._data.ndim < 2:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
@@ -492,4 +570,5 @@ METHODS = dict(view=view, reshape=reshape, view_as=view_as, reshape_as=reshape_a
                squeeze=squeeze, unsqueeze=unsqueeze, permute=permute, transpose=transpose, swapaxes=transpose, swapdims=transpose, t=t,
                movedim=movedim, moveaxis=movedim, expand=expand, broadcast_to=broadcast_to, expand_as=expand_as, clone=clone,
                contiguous=contiguous, to=to, type_as=type_as, type=type_, conj=conj,
-               diagonal=diagonal, flip=flip, tril=tril, triu=triu)  # fmt: skip
+               diagonal=diagonal, flip=flip, tril=tril, triu=triu,
+               roll=roll, repeat=repeat, tile=tile, trace=trace, fliplr=fliplr, flipud=flipud, sum_to_size=sum_to_size)  # fmt: skip
