@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 EXPR ?= 3*x**2 - 2*x + 5
 AT ?= x=3
+PROGRAMS ?= 10000
 
 .PHONY: study test oracle record check bench fuzz lock clean
 
@@ -30,6 +31,9 @@ check: $(VENV)/dev
 bench: $(VENV)/bench
 	$(BIN)/python -m compileall -q src
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/run.py
+
+fuzz: $(VENV)/torch
+	$(BIN)/python tests/fuzz.py $(PROGRAMS)
 
 lock: $(VENV)/dev
 	$(PIP) uv

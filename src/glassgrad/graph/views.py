@@ -116,6 +116,8 @@ def _origin(node: Any) -> tuple[str, int] | None:
     """The op that a view came from, and which of its outputs the view is."""
     if node is None:
         return None
+    if type(node) is Forbidden:
+        return node.origin
     made_by, nr = public_edge(node)
     return errors.op_of(made_by.name()), nr
 
@@ -126,7 +128,7 @@ def overlaps(a: np.ndarray, b: np.ndarray, at_all: bool) -> bool:
         return False
     start, other = a.__array_interface__["data"][0], b.__array_interface__["data"][0]
     if start == other and a.nbytes == b.nbytes and not at_all:
-        return a.strides != b.strides and a.squeeze().strides != b.squeeze().strides and not (a.flags.c_contiguous and b.flags.c_contiguous)
+        return a.strides != b.strides
     return start < other + b.nbytes and other < start + a.nbytes
 
 

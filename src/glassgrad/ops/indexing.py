@@ -447,7 +447,7 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     if isinstance(value, Tensor):
         if rest is None and v.shape != target.shape:
             expand(Tensor._wrap(v), target.shape)  # says what does not fit
-        refuse_overlap(target, value._data, at_all=rest is not None)
+        refuse_overlap(target, v, at_all=rest is not None)
     if not target.flags.writeable:
         unlock(target, fills=rest is not None or v.ndim == 0 and target.ndim < data.ndim)
     try:
