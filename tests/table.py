@@ -53,6 +53,8 @@ ROWS = [
     *[unary(n) for n in "exp exp2 expm1 sin cos tanh sinh cosh sigmoid erf atan asinh neg abs".split()],
     *[unary(n, (0.3, 3.0)) for n in "log log1p log2 log10 sqrt rsqrt reciprocal".split()],
     *[unary(n, (-0.9, 0.9)) for n in "asin acos atanh tan".split()],
+    Row("softplus", lambda T, x: T.nn.functional.softplus(x), ONE, ops=("softplus",), elementwise=True),
+    Row("softplus scaled", lambda T, x: T.nn.functional.softplus(x, 2.0, 1.5), ONE, ops=("softplus",)),
     unary("acosh", (1.2, 3.0)),
     *[unary(n) for n in "deg2rad rad2deg".split()],
     unary("frac", smooth=False),
@@ -189,7 +191,6 @@ def put(T: Any, x: Any) -> Any:
 UNTABLED = {
     "_put_back": "the transpose of gather, reached by second derivatives: test_programs.py",
     "_floor_divide": "has no derivative, and says so: programs.txt",
-    "softplus": "in nn.functional, not yet a public name: tested in test_ops.py",
     "_step": "the derivative of relu, as a tensor: reached by second derivatives",
     "_embed": "the transpose of a basic index: reached by second derivatives", "_embed_add": "the transpose of a gather: likewise",
     "_embed_diagonal": "the transpose of diagonal: likewise", "_real": "complex: test_ops.py", "_imag": "complex: test_ops.py",

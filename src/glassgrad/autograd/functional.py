@@ -122,7 +122,8 @@ def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
     `strict` raises RuntimeError for an input without influence, instead of a zero gradient; `create_graph` makes the results
     differentiable.
 
-    >>> vjp(lambda x: x * x, gg.tensor([1.0, 2.0]), gg.tensor([1.0, 10.0]))[1]
+    >>> import glassgrad as gg
+    >>> gg.autograd.functional.vjp(lambda x: x * x, gg.tensor([1.0, 2.0]), gg.tensor([1.0, 10.0]))[1]
     tensor([ 2., 40.])
     """
     with enable_grad():
@@ -137,7 +138,8 @@ def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
 def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
     """func(inputs) and J·v: how the outputs move when the inputs move along v.
 
-    >>> jvp(lambda x: x * x, gg.tensor([1.0, 2.0]), gg.tensor([1.0, 10.0]))[1]
+    >>> import glassgrad as gg
+    >>> gg.autograd.functional.jvp(lambda x: x * x, gg.tensor([1.0, 2.0]), gg.tensor([1.0, 10.0]))[1]
     tensor([ 2., 40.])
     """
     with enable_grad():
@@ -171,7 +173,8 @@ def jacobian(
     "reverse-mode" runs one backward for each number of the outputs, "forward-mode" (with `vectorize`) one product for each number of the
     inputs.
 
-    >>> jacobian(lambda x: x * x, gg.tensor([1.0, 2.0]))
+    >>> import glassgrad as gg
+    >>> gg.autograd.functional.jacobian(lambda x: x * x, gg.tensor([1.0, 2.0]))
     tensor([[2., 0.],
             [0., 4.]])
     """
@@ -231,7 +234,8 @@ def hessian(
 ) -> Any:  # fmt: skip
     """∂²f/∂x∂y of a function that returns a single number, for each pair of inputs: the Jacobian of its gradient.
 
-    >>> hessian(lambda x: (x**3).sum(), gg.tensor([1.0, 2.0]))
+    >>> import glassgrad as gg
+    >>> gg.autograd.functional.hessian(lambda x: (x**3).sum(), gg.tensor([1.0, 2.0]))
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
@@ -267,7 +271,8 @@ NO_VECTOR = "the input to the user-provided function is a single Tensor with a s
 def vhp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
     """func(inputs) and vᵀ·H of a function that returns a single number.
 
-    >>> vhp(lambda x: (x**3).sum(), gg.tensor([1.0, 2.0]), gg.tensor([1.0, 1.0]))[1]
+    >>> import glassgrad as gg
+    >>> gg.autograd.functional.vhp(lambda x: (x**3).sum(), gg.tensor([1.0, 2.0]), gg.tensor([1.0, 1.0]))[1]
     tensor([ 6., 12.])
     """
     with enable_grad():
@@ -282,7 +287,8 @@ def hvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
 
     H is symmetric wherever its second derivatives are continuous; there `vhp` is the same at half the cost.
 
-    >>> hvp(lambda x: (x**3).sum(), gg.tensor([1.0, 2.0]), gg.tensor([1.0, 1.0]))[1]
+    >>> import glassgrad as gg
+    >>> gg.autograd.functional.hvp(lambda x: (x**3).sum(), gg.tensor([1.0, 2.0]), gg.tensor([1.0, 1.0]))[1]
     tensor([ 6., 12.])
     """
     with enable_grad():
