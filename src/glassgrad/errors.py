@@ -71,6 +71,21 @@ def leaf_in_place(view: bool = False, been: bool = False) -> RuntimeError:
     )
 
 
+def written_many_times(data: Any) -> RuntimeError:
+    """The error for a write into an expanded tensor, or into an array that its owner protects."""
+    if 0 not in data.strides:
+        return explain(RuntimeError("a read-only array is being written in place"), "the tensor shares the memory of an array that is not writeable",
+                       line_of(users_place()), "write to a .clone()")  # fmt: skip
+    return explain(
+        RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() "
+            "the tensor before performing the operation."
+        ),
+        "an expanded tensor shows the same element many times: which of the values written should it hold?",
+        line_of(users_place()),
+    )
+
+
 def view_of_no_grad() -> RuntimeError:
     return explain(
         RuntimeError(
@@ -213,10 +228,11 @@ def refused(op: str, error: Exception, arrays: list[Any]) -> Exception:
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
             "`logical_not()` operator instead."
         )
-    if len(shapes) >= 2:
-        clash = broadcast_clash(shapes[0], shapes[1])
-        if clash:
-            return clash
+    for i, shape in enumerate(shapes):
+        for other in shapes[:i]:
+            clash = broadcast_clash(other, shape)
+            if clash:
+                return clash
     return explain(
         type(error)(*error.args) if isinstance(error, (ValueError, TypeError, IndexError)) else RuntimeError(str(error)),
         f"{op} could not be computed for shapes {', '.join(map(str, shapes))}",

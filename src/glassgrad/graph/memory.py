@@ -146,7 +146,7 @@ def alias(tensor: Any, out: Any, replay: Callable[[Any], Any] | None) -> Any:
     else:
         out._memory = View(root, tensor, replay)
     if not mode.grad:
-        out._memory.made, out._needs = made or "no_grad", tensor._needs
+        out._memory.made = made or "no_grad"
     root.add_view(out)
     return out
 
@@ -166,9 +166,11 @@ def write(tensor: Any, data: Any) -> None:
     memory = memory_to_write(tensor)
     own = tensor._data
     if memory.shared and type(own) is np.ndarray:
+        if not own.flags.writeable:
+            raise errors.written_many_times(own)
         np.copyto(own, data, casting="unsafe")
     elif data.dtype == own.dtype:
-        tensor._data = data
+        tensor._data = np.array(data) if type(data) is np.ndarray and data.base is not None else data
     else:
         tensor._data = data.astype(own.dtype)
     memory.version += 1

@@ -212,6 +212,8 @@ def _must_fit(input: Any, out: Any) -> None:
 
 def cannot_hold(input: Any, name: str, error: Exception, other: Any) -> Exception:
     """Why a ufunc could not write into `input`."""
+    if not input._data.flags.writeable:
+        return errors.written_many_times(input._data)
     try:
         shape = np.broadcast_shapes(input._data.shape, np.shape(other))
     except ValueError:

@@ -211,7 +211,8 @@ log1p = smooth("log1p", np.log1p, math.log1p, lambda self: 1 / (1 + self), node=
 log2 = smooth("log2", np.log2, math.log2, lambda self: 1 / (math.log(2) * self))
 logaddexp = elementwise("logaddexp", lambda self, other: np.log(np.exp(self) + np.exp(other)) if is_complex(self) else np.logaddexp(self, other),
                         lambda self, result: np.exp(self - result), lambda other, result: np.exp(other - result),
-                        ufunc=np.logaddexp, floats=False, doc="log(e^input + e^other), without overflow.", refuses={"i": "logaddexp_cpu", "b": "logaddexp_cpu"})  # fmt: skip
+                        ufunc=np.logaddexp, floats=False, doc="log(e^input + e^other), without overflow.",
+                        refuses={"i": "logaddexp_cpu", "b": "logaddexp_cpu"})  # fmt: skip
 log10 = smooth("log10", np.log10, math.log10, lambda self: 1 / (math.log(10) * self))
 def _sigmoid(self: Any) -> Any:
     if type(self) is np.float32 and self > -80:

@@ -59,6 +59,8 @@ def select(input: Tensor, dim: int, index: Any) -> Tensor:
 
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """The view of `length` indices from `start` along `dim`."""
+    if not input._data.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     d = wrap_dim(dim, input._data.ndim)
     n = input._data.shape[d]
     start = start.__index__()
@@ -366,7 +368,8 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     if tracked:
         refuse_forbidden_view(input)
     if tracked and input._needs and input._fn is None:
-        raise errors.leaf_in_place(view=True)
+        plain = Tensor._wrap(np.asarray(input._data))
+        raise errors.leaf_in_place(view=_views(plain, items)[0] is not plain)
     if not tracked:
         with_no_graph(input, items, value)
         return
@@ -405,7 +408,19 @@ def _fitted(value: Any, viewed: Tensor) -> Any:
     if isinstance(value, Tensor):
         while value._data.ndim > viewed._data.ndim and value._data.shape[0] == 1:
             value = getitem(value, 0)
+        if value._data.ndim > viewed._data.ndim:
+            raise _too_many_dims(value._data, viewed._data)
     return value
+
+
+def _too_many_dims(v: Any, target: Any) -> RuntimeError:
+    return errors.explain(
+        RuntimeError(
+            f"expand({Tensor._wrap(v).type()}{{{list(v.shape)}}}, size={list(target.shape)}): the number of sizes provided ({target.ndim}) must be "
+            f"greater or equal to the number of dimensions in the tensor ({v.ndim})"
+        ),
+        f"a value of shape {list(v.shape)} does not fit into a place of shape {list(target.shape)}", errors.line_of(errors.users_place()),
+    )  # fmt: skip
 
 
 def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
@@ -434,13 +449,12 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     except IndexError as error:
         raise _index_error(error, viewed, rest or ()) from None
     except ValueError:
+        if not target.flags.writeable:
+            raise errors.written_many_times(target) from None
         if rest is None:
             clash = errors.broadcast_clash(target.shape, v.shape)
             if v.ndim > target.ndim:
-                raise RuntimeError(
-                    f"expand({Tensor._wrap(v).type()}{{{list(v.shape)}}}, size={list(target.shape)}): the number of sizes provided "
-                    f"({target.ndim}) must be greater or equal to the number of dimensions in the tensor ({v.ndim})"
-                ) from None
+                raise _too_many_dims(v, target) from None
             raise RuntimeError(
                 f"The expanded size of the tensor ({target.shape[-1] if target.ndim else 0}) must match the existing size "
                 f"({v.shape[-1] if v.ndim else 0}) at non-singleton dimension {max(target.ndim - 1, 0)}.  Target sizes: "

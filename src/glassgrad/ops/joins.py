@@ -232,7 +232,8 @@ def _parted(cls: type[Parts], input: Tensor, indices: list[Any], dim: int) -> tu
         if node is not None:
             part._fn, part._needs = Output(node, nr), True
         alias(input, part, lambda b, index=index: b[index])  # type: ignore[misc]
-        part._memory.made = cls.__name__.removesuffix("Backward0"), nr
+        if mode.grad:
+            part._memory.made = cls.__name__.removesuffix("Backward0"), nr
         out.append(part)
     return tuple(out)
 
@@ -269,6 +270,8 @@ builtin_sum = sum
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` views of nearly equal size along `dim`."""
+    if input._data.ndim == 0:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     d = wrap_dim(dim, input._data.ndim)

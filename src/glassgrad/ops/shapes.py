@@ -343,9 +343,16 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     return tuple(grids)
 
 
-_diagonal = linear("_diagonal", lambda self, offset, dim1, dim2: np.diagonal(self, offset, dim1, dim2),
-                   lambda grad, self_shape, offset, dim1, dim2: arrays.embed_diagonal(grad, self_shape, offset, dim1, dim2),
-                   node="DiagonalBackward0")  # fmt: skip
+def _diagonal_view(self: Any, offset: int, dim1: int, dim2: int) -> Any:
+    """NumPy's diagonal is read-only; PyTorch's is a view like any other."""
+    found = np.diagonal(self, offset, dim1, dim2)
+    if type(self) is np.ndarray and self.flags.writeable:
+        found.flags.writeable = True
+    return found
+
+
+_diagonal = linear("_diagonal", _diagonal_view, lambda grad, self_shape, offset, dim1, dim2: arrays.embed_diagonal(grad, self_shape, offset, dim1, dim2),
+                   node="DiagonalBackward0", view=True)  # fmt: skip
 _embed_diagonal = linear("_embed_diagonal", lambda self, shape, offset, dim1, dim2: arrays.embed_diagonal(self, shape, offset, dim1, dim2),
                          lambda grad, offset, dim1, dim2: np.diagonal(grad, offset, dim1, dim2), node="DiagonalBackward0")  # fmt: skip
 _flip = linear("_flip", lambda self, dims: np.flip(self, dims).copy() if self.ndim else self + 0, lambda grad, dims: np.flip(grad, dims) if grad.ndim else grad,
@@ -461,7 +468,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 # ------------------------------------------------------------------------------------------------ copies and casts
-_clone = linear("_clone", lambda self: self.copy("K") if type(self) is np.ndarray else self.copy(),
+_clone = linear("_clone", lambda self: arrays.copied(self) if type(self) is np.ndarray else self.copy(),
                 lambda grad: grad, node="CloneBackward0")  # fmt: skip
 _to = linear("_to", lambda self, dtype: arrays.astype(self, dtype), lambda grad, self_dtype: back(grad, self_dtype), node="ToCopyBackward0")
 
