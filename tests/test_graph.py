@@ -625,3 +625,16 @@ np.log(np.zeros(1))
 """
     got = subprocess.run([sys.executable, "-W", "always", "-c", program], capture_output=True, text=True, check=True)
     assert got.stderr.count("RuntimeWarning") == 1 and "divide by zero" in got.stderr
+
+
+def test_anomaly_detection_names_the_forward_line_and_leaves_nothing_behind():
+    x = gg.tensor([0.0], requires_grad=True)
+    with pytest.warns(UserWarning, match="debugging"):
+        detection = gg.autograd.detect_anomaly()
+    with detection:
+        y = x.sqrt()  # the line to be named
+        with pytest.warns(UserWarning, match=r"Error detected in SqrtBackward0[\s\S]*the line to be named"), pytest.raises(RuntimeError, match="nan values"):
+            (y * 0).sum().backward()
+        assert "the line to be named" in "".join(y.grad_fn.metadata["traceback_"])
+    assert not gg.is_anomaly_enabled()
+    assert "traceback_" not in x.sqrt().grad_fn.metadata

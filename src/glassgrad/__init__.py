@@ -4,6 +4,7 @@ import math as _math
 import warnings as _warnings
 
 from . import autograd, cuda, ops
+from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .dtypes import (
     bool,
     can_cast,

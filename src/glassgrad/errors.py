@@ -129,7 +129,8 @@ def expanded_written() -> RuntimeError:
     )
 
 
-def modified_in_place(node: Any, name: str, data: Any, source: str | None, now: int, saved: int, writer: Any) -> RuntimeError:
+def modified_in_place(node: Any, name: str, data: Any, source: str | None, now: int, saved: int, writer: Any,
+                      watched: bool = False) -> RuntimeError:  # fmt: skip
     from .dtypes import FROM_NUMPY
 
     d = FROM_NUMPY.get(data.dtype)
@@ -139,8 +140,10 @@ def modified_in_place(node: Any, name: str, data: Any, source: str | None, now: 
         RuntimeError(
             "one of the variables needed for gradient computation has been modified by an inplace operation: "
             f"[torch.{d.type_name if d else ''}Tensor [{shape}]]{of or ''} is at version {now}; "
-            f"expected version {saved} instead. Hint: enable anomaly detection to find the operation that failed to "
-            "compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
+            f"expected version {saved} instead. Hint: " + (
+                "the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed "
+                "in there or anywhere later. Good luck!" if watched else "enable anomaly detection to find the operation that failed to "
+                "compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False).")
         ),
         f"{type(node).__name__} kept {name!r} for its backward at version {saved}; it was overwritten since",
         f"the last write was at {line_of(writer)}" if writer else None,

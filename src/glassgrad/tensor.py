@@ -448,12 +448,12 @@ class Tensor:
         >>> gg.tensor([1.0, 2.0]).numpy()
         array([1., 2.], dtype=float32)
         """
-        if self._needs and not force:
+        if self.requires_grad and not force:
             raise errors.numpy_of_tracked()
         return share(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if self._needs:
+        if self.requires_grad:
             raise errors.numpy_of_tracked()
         data = share(self)
         if copy:
@@ -538,7 +538,7 @@ class Tensor:
         fn = self._fn
         text = tensor_str(
             materialize(self),
-            requires_grad=self._needs,
+            requires_grad=self.requires_grad,
             default_dtype=defaults.real.name,
             grad_fn=None if fn is None else fn.name().rpartition("::")[2],
         )

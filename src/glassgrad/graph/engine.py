@@ -60,7 +60,8 @@ def run(
     if not keep:
         frame: Any = sys._getframe(2)
         freed = Freed((frame.f_code, frame.f_lasti))
-    if not graph and targets is None:
+    watch = mode.watch
+    if not graph and targets is None and watch is None:
         descend(order, grads, freed)
         for leaf in list(grads):
             leaf._accumulate(grads.pop(leaf))
@@ -80,7 +81,10 @@ def run(
                     continue
             if targets is not None and n in targets:
                 found[n] = g
-            outs = n.backward_graph(g) if graph else n.backward(g, freed)
+            if watch is None:
+                outs = n.backward_graph(g) if graph else n.backward(g, freed)
+            else:
+                outs = watch(n, lambda n=n, g=g: n.backward_graph(g) if graph else n.backward(g, freed))  # type: ignore[misc]
             if n.hooks is not None and n.hooks.post:
                 outs = after_node(n, outs, g, graph)
             for e, gi in zip(n.edges, outs):

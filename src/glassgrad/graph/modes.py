@@ -14,9 +14,11 @@ class Mode(threading.local):
 
     grad = True
     inference = False
+    watch: Any = None  # what runs each node's backward while anomalies are looked for
 
 
 mode = Mode()
+forward_lines: dict[int, list[str]] = {}  # where nodes were made, by their number, while anomalies are looked for
 inferring: list[bool] = []  # not empty while any thread is in inference mode: what an operation asks before it asks which
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..errors import modified_in_place, second_backward
-from .modes import mode
+from .modes import forward_lines, mode
 
 count = itertools.count().__next__
 
@@ -111,7 +111,10 @@ class Node:
     @property
     def metadata(self) -> dict[Any, Any]:
         """A dict for whoever wants to attach something to this node."""
-        return self._extras().setdefault("metadata", {})
+        found = self._extras().setdefault("metadata", {})
+        if self.seq in forward_lines:
+            found.setdefault("traceback_", forward_lines[self.seq])
+        return found
 
     def _extras(self) -> dict[str, Any]:
         try:
@@ -141,12 +144,13 @@ class Node:
         memory = saved._memory
         source = saved._fn
         return modified_in_place(
-            self, name, saved._data, source.name() if source is not None else None, memory.version, version, memory.writer
+            self, name, saved._data, source.name() if source is not None else None, memory.version, version, memory.writer,
+            mode.watch is not None,
         )
 
     def stale_result(self, name: str, data: Any, kept: Any) -> Any:
         memory, version = kept
-        return modified_in_place(self, name, data, self.name(), memory.version, version, memory.writer)
+        return modified_in_place(self, name, data, self.name(), memory.version, version, memory.writer, mode.watch is not None)
 
     def freed(self, value: Freed) -> Any:
         """The error for a saved value that an earlier backward dropped."""

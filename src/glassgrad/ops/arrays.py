@@ -35,6 +35,11 @@ def array_function(function: F) -> F:
     return dispatch  # type: ignore[return-value]
 
 
+def copied(x: Any) -> Any:
+    """A copy laid out in memory as x is, where x is transposed and no element is shown twice; else in order."""
+    return x.copy("C" if x.flags.c_contiguous or 0 in x.strides else "K")
+
+
 def where(condition: Any, self: Any, other: Any) -> Any:
     """NumPy's `where`, with a NumPy scalar for a result of no dimension."""
     chosen: Any = np.where(condition, self, other)

@@ -10,6 +10,7 @@ import numpy as np
 from ..graph.memory import share
 from ..graph.views import alias
 from ..tensor import Tensor
+from .arrays import copied
 
 new = object.__new__
 PRIVATE = frozenset({"_leaf_hooks", "_after_accumulate", "_retains", "_accumulator"})  # what the engine keeps in a tensor's __dict__
@@ -26,7 +27,7 @@ def deepcopied(self: Tensor, memo: dict[int, Any]) -> Tensor:
     if id(self) in memo:
         return memo[id(self)]
     t: Any = new(type(self))
-    t._data, t._needs, t._fn, t._grad, t._memory = self._data.copy("K") if self._data.ndim else self._data, self._needs, None, None, None
+    t._data, t._needs, t._fn, t._grad, t._memory = copied(self._data) if self._data.ndim else self._data, self._needs, None, None, None
     memo[id(self)] = t
     own = {name: value for name, value in self.__dict__.items() if name not in PRIVATE}
     if own:

@@ -268,7 +268,7 @@ def _shape(given: tuple[Any, ...], size: Any, name: str) -> tuple[int, ...]:
 
 def in_order_of(like: Any, data: Any) -> Any:
     """`data` laid out in memory as `like` is, where that is a transposed order."""
-    if like.ndim < 2 or like.flags.c_contiguous:
+    if like.ndim < 2 or like.flags.c_contiguous or 0 in like.strides:
         return data
     laid = np.empty_like(like, data.dtype)
     laid[...] = data

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import queries
+from .. import errors, queries
+from ..graph.memory import refuse_forbidden_view
 from ..graph.modes import mode
 from ..graph.views import wrote
 from ..tensor import Tensor
@@ -119,10 +120,13 @@ def _in_place_shape(view: Any) -> Any:
     """A view's shape taken on by the tensor itself: `squeeze_`, `unsqueeze_`, `transpose_`, `t_`."""
 
     def method(self: Tensor, *args: Any) -> Tensor:
-        if self._needs and self._fn is None and mode.grad:
-            from ..errors import leaf_in_place
-
-            raise leaf_in_place()
+        if self._needs and mode.grad:
+            refuse_forbidden_view(self)
+            base = self._memory.base if self._memory is not None else None
+            if base is not None and base._needs and base._fn is None:
+                raise errors.leaf_in_place(view=True)
+            if self._fn is None:
+                raise errors.leaf_in_place()
         out = view(self, *args)
         self._data, self._fn = out._data, out._fn
         wrote(self._memory.root)

@@ -464,7 +464,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 # ------------------------------------------------------------------------------------------------ copies and casts
-_clone = linear("_clone", lambda self: self.copy("K") if type(self) is np.ndarray else self.copy(),
+_clone = linear("_clone", lambda self: arrays.copied(self) if type(self) is np.ndarray else self.copy(),
                 lambda grad: grad, node="CloneBackward0")  # fmt: skip
 _to = linear("_to", lambda self, dtype: arrays.astype(self, dtype), lambda grad, self_dtype: back(grad, self_dtype), node="ToCopyBackward0")
 
