@@ -3,10 +3,11 @@
 from ..graph.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 from ..tensor import Tensor as Variable
 from . import function, functional, graph
+from .anomaly import detect_anomaly, set_detect_anomaly
 from .backward import backward, grad
 from .function import Function
 
 __all__ = [
-    "Function", "Variable", "backward", "enable_grad", "function", "functional", "grad", "graph", "inference_mode",
-    "no_grad", "set_grad_enabled",
+    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "functional", "grad", "graph", "inference_mode",
+    "no_grad", "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip

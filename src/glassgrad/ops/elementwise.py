@@ -224,7 +224,7 @@ sigmoid = elementwise("sigmoid", _sigmoid, lambda result: result * (1 - result))
 softplus = elementwise(
     "softplus", lambda self, beta=1.0, threshold=20.0: arrays.softplus(self, beta, threshold),
     lambda self, beta, threshold: arrays.where(self * beta > threshold, 1, arrays.sigmoid(self * beta)), method=False, floats=False,
-    refuses={"i": "softplus_cpu", "b": "softplus_cpu"},
+    refuses={"i": "softplus_cpu", "b": "softplus_cpu", "c": "softplus_cpu"},
 )  # fmt: skip
 relu = elementwise("relu", lambda self: np.maximum(self, 0), selects(lambda result: arrays.passed(result)), floats=False, refuses={
     "b": RuntimeError("Boolean inputs not supported for relu"), "c": NotImplementedError("clamp is not supported for complex types")})  # fmt: skip

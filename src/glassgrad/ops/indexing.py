@@ -426,16 +426,6 @@ def _fitted(value: Tensor, viewed: Tensor) -> Tensor:
     return value if value._data.shape == viewed._data.shape else expand(value, viewed._data.shape)
 
 
-def _too_many_dims(v: Any, target: Any) -> RuntimeError:
-    return errors.explain(
-        RuntimeError(
-            f"expand({Tensor._wrap(v).type()}{{{list(v.shape)}}}, size={list(target.shape)}): the number of sizes provided ({target.ndim}) must be "
-            f"greater or equal to the number of dimensions in the tensor ({v.ndim})"
-        ),
-        f"a value of shape {list(v.shape)} does not fit into a place of shape {list(target.shape)}", errors.line_of(errors.users_place()),
-    )  # fmt: skip
-
-
 def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     """The assignment on the data alone."""
     data = input._data
@@ -468,8 +458,6 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     except IndexError as error:
         raise _index_error(error, viewed, rest or ()) from None
     except ValueError:
-        if not target.flags.writeable:
-            raise errors.written_many_times(target) from None
         if rest is None:
             expand(Tensor._wrap(v), target.shape)
         raise RuntimeError(
@@ -503,6 +491,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return _masked_tensor(wide, mask, value.to(input.dtype))
     return _masked_number(wide, mask, input._data.dtype.type(value))
+
+
+masked_fill_ = in_place(masked_fill, name="masked_fill_", fills=True)
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors, queries
-from ..graph.memory import refuse_forbidden_view
+from .. import queries
 from ..graph.modes import mode
-from ..graph.views import wrote
+from ..graph.views import check_writable, wrote
 from ..tensor import Tensor
 from . import copies, extremes, gathers, indexing, joins, numpy_protocol, products, random, reductions, shapes
 from . import elementwise as e
@@ -99,7 +98,7 @@ IN_PLACE = {
         ("sinh", e.sinh, None), ("cosh", e.cosh, None), ("tanh", e.tanh, None), ("asinh", e.asinh, None), ("acosh", e.acosh, None),
         ("atanh", e.atanh, None), ("sigmoid", e.sigmoid, None), ("relu", e.relu, None), ("erf", e.erf, None), ("sign", e.sign, None), ("sgn", e.sgn, None),
         ("floor", e.floor, None), ("ceil", e.ceil, None), ("trunc", e.trunc, None), ("round", e.round, None), ("clamp", e.clamp, None),
-        ("remainder", e.remainder, None), ("fmod", e.fmod, None), ("floor_divide", e.floor_divide, None), ("masked_fill", indexing.masked_fill, None),
+        ("remainder", e.remainder, None), ("fmod", e.fmod, None), ("floor_divide", e.floor_divide, None),
         ("logical_and", e.logical_and, None), ("logical_or", e.logical_or, None), ("logical_not", e.logical_not, None),
         ("bitwise_and", e.bitwise_and, None), ("bitwise_or", e.bitwise_or, None), ("bitwise_xor", e.bitwise_xor, None),
         ("cumsum", reductions.cumsum, None), ("cumprod", reductions.cumprod, None), ("logical_xor", e.logical_xor, None),
@@ -121,14 +120,9 @@ def _in_place_shape(view: Any) -> Any:
 
     def method(self: Tensor, *args: Any) -> Tensor:
         if self._needs and mode.grad:
-            refuse_forbidden_view(self)
-            base = self._memory.base if self._memory is not None else None
-            if base is not None and base._needs and base._fn is None:
-                raise errors.leaf_in_place(view=True)
-            if self._fn is None:
-                raise errors.leaf_in_place()
+            check_writable(self)
         out = view(self, *args)
-        self._data, self._fn = out._data, out._fn
+        self._data, self._fn = out._data, (out._fn if mode.grad else self._fn)
         wrote(self._memory.root)
         return self
 
