@@ -26,6 +26,8 @@ from .varieties import critical_sets
 Answers = Iterator[tuple[str, Any]]
 KINKED = (sp.Abs, sp.Max, sp.Min, sp.Piecewise, sp.sign, sp.Heaviside, sp.floor, sp.ceiling, sp.DiracDelta, sp.atan2)
 
+EVERYWHERE = (sp.erf, sp.floor, sp.ceiling, sp.Heaviside, sp.sign)  # defined for all real numbers
+
 
 class TimeUp(BaseException):
     """A question took longer than it may; not an Exception, so that no library swallows it."""
@@ -73,7 +75,7 @@ class Algebra:
         self.ours = [
             _scalar(e) for out, shape in zip(outputs[1:count], sheet["shapes"]) for e in np.broadcast_to(np.asarray(out, dtype=object), shape).ravel()
         ]
-        self.slopes = [_tidy(sp.diff(self.f, s)) for s in self.symbols]
+        self.slopes = [_tidy(_derivative(self.f, s)) for s in self.symbols]
         self.hessian: list[list[Any]] = []
         self.polynomial = bool(self.f.is_polynomial(*self.symbols))
         self.kinked = self.f.has(*KINKED)
@@ -84,7 +86,7 @@ class Algebra:
         yield "formula", shown(self.f)
         yield "gradient", [shown(d) for d in self.slopes]
         yield "kinked", bool(self.kinked)
-        derivative = [sp.diff(self.f, s) for s in self.symbols]
+        derivative = [_derivative(self.f, s) for s in self.symbols]
         yield "values", [[number(self._at(d, p)) for d in derivative] for p in self.sheet["points"]]
         yield "checks", [number(self._at(self.f, p)) for p in self.sheet["checks"]]
         yield "branches", [str(c).replace("**", "^") if taken else f"not ({c})".replace("**", "^") for c, taken in zip(self.conditions, self.sheet["branches"])]
@@ -103,7 +105,7 @@ class Algebra:
             return
         rng = np.random.default_rng(0)
         compared, agree = 0, True
-        for p in [*self.sheet["points"][:2], *self.sheet["checks"][:9], *rng.uniform(-3, 3, (8, len(self.symbols))).tolist()]:
+        for p in [*self.sheet["checks"][:9], *rng.uniform(-3, 3, (8, len(self.symbols))).tolist()]:
             size = 1 + abs(number(self._at(self.f, p))) + sum(abs(number(self._at(d, p))) for d in self.slopes)
             off = [number(self._at(d, p)) for d in differences]
             if math.isfinite(size) and all(map(math.isfinite, off)):  # else the point is outside the domain, or at a kink
@@ -115,9 +117,7 @@ class Algebra:
 
     def second_derivatives(self) -> Answers:
         """The Hessian, and what follows from its being constant."""
-        self.hessian = [[_tidy(sp.diff(d, s)) for s in self.symbols] for d in self.slopes]
-        if any(h.has(sp.DiracDelta) for row in self.hessian for h in row):
-            self.hessian = [[h.replace(sp.DiracDelta, lambda *_: sp.Integer(0)) for h in row] for row in self.hessian]
+        self.hessian = [[_tidy(_derivative(d, s)) for s in self.symbols] for d in self.slopes]
         yield "hessian", [[shown(h) for h in row] for row in self.hessian]
         if self.kinked:
             return
@@ -150,7 +150,7 @@ class Algebra:
             yield "critical", self._one_variable([r for r, _ in roots], [p for p, _ in poles])
             yield "complete", why
             return
-        domain = continuous_domain(self.f, x, sp.S.Reals)
+        domain = _domain(self.f, x)
         solutions = sp.solveset(slope, x, domain)
         if isinstance(solutions, sp.FiniteSet) and all(s.is_real for s in solutions):
             poles = [e for e in _ends_of(domain) if e.is_finite]
@@ -220,7 +220,7 @@ class Algebra:
 
     def _convex_line(self) -> Answers:
         x, second = self.symbols[0], self.hessian[0][0]
-        domain = sp.S.Reals if self.polynomial else continuous_domain(self.f, x, sp.S.Reals)
+        domain = sp.S.Reals if self.polynomial else _domain(self.f, x)
         if not isinstance(domain, sp.Interval):
             return
         low, high = bounds(second)
@@ -282,7 +282,7 @@ class Algebra:
         if len(self.symbols) != 1:
             return
         x = self.symbols[0]
-        domain = sp.S.Reals if self.polynomial else continuous_domain(self.f, x, sp.S.Reals)
+        domain = sp.S.Reals if self.polynomial else _domain(self.f, x)
         if domain is not sp.S.Reals:
             yield "domain", _domain_text(domain, x)
         found, whole = [], True
@@ -318,6 +318,23 @@ QUESTIONS: tuple[Callable[[Algebra], Answers], ...] = (
 # ------------------------------------------------------------------------------------------------ small things
 def _scalar(e: Any) -> Any:
     return sp.sympify(e.item() if isinstance(e, np.ndarray) else e)
+
+
+def _derivative(e: Any, s: Any) -> Any:
+    """The derivative where there is one: that of a step function is 0 between its steps."""
+    d = sp.diff(e, s)
+    steps = (sp.Derivative, sp.Subs, sp.DiracDelta)
+    return d.replace(lambda part: isinstance(part, steps), lambda _: sp.Integer(0)) if d.has(*steps) else d
+
+
+def _domain(f: Any, x: Any) -> Any:
+    """The real numbers for which f is real and finite."""
+    same = f.replace(lambda e: isinstance(e, EVERYWHERE), lambda e: sp.sin(e.args[0]))  # as far as the domain goes
+    domain = continuous_domain(same, x, sp.S.Reals)
+    for root in f.atoms(sp.Pow):
+        if root.exp.is_Rational and not root.exp.is_integer and root.base.has(x):  # SymPy takes an odd root of a negative number for real
+            domain &= sp.solveset(root.base > 0 if root.exp < 0 else root.base >= 0, x, sp.S.Reals)
+    return domain
 
 
 def _tidy(e: Any) -> Any:

@@ -19,7 +19,8 @@ from .function import Function
 GRID = 1601
 STARTS = 2000
 QUIET = 60  # starts in a row that find nothing new, after which the search ends
-EMPTY = 240  # the same while nothing at all has been found
+EMPTY = 180  # the same while nothing at all has been found
+STEPS = "it is a step function"
 MOST = 60  # points, after which the search ends: a reader has no use for more
 
 
@@ -48,7 +49,7 @@ class CriticalPoint:
 class FlatSet:
     """A whole line, plane or curve of critical points: its equations, one of its points, the value on it.
 
-    `cut` says where the search saw no end of it, for an interval that reaches the edge of the window.
+    An interval has its ends in `interval`; `cut` says where the search saw no end of it, as it reaches the edge of the window.
     """
 
     equations: list[str]
@@ -61,11 +62,12 @@ class FlatSet:
     kind: str
     is_global: bool | None = None
     cut: str = ""
+    interval: tuple[float, float] | None = None
 
     @property
     def word(self) -> str:
         """interval, line, plane, …"""
-        if len(self.coefficients) == 0 and self.place is not None and self.place.size == 1:
+        if self.interval is not None:
             return "interval"
         if not self.affine:
             return "curve" if self.dimension == 1 else "surface"
@@ -145,8 +147,12 @@ def search(
     """
     until = time.monotonic() + seconds
     found = _search_box(f, points, hints, *box_around(points, reach), until)
+    steps = [n for n in found.notes if n.startswith(STEPS)]
+    if steps and not found.points:
+        found.notes, found.how = [], f"not sought: {steps[0]}"
+        return found
     if not (found.points or found.flat or time.monotonic() > until):
-        wide = _search_box(f, points, hints, *box_around(points, 10 * reach), until)
+        wide = _search_box(f, points, hints, *box_around(points, 10 * reach), min(until, time.monotonic() + seconds / 5))
         found = wide if wide.points or wide.flat else Search([], [], wide.low, wide.high, found.starts + wide.starts, found.notes)
     found.how = _how(f, found, points[0])
     return found
@@ -185,7 +191,8 @@ def _search_box(
     f: Function, points: Sequence[np.ndarray], hints: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray, until: float
 ) -> Search:
     if f.size == 1:
-        return Search(*_scan(f, float(low[0]), float(high[0])), low, high, GRID)
+        points_found, intervals, notes = _scan(f, float(low[0]), float(high[0]))
+        return Search(points_found, intervals, low, high, GRID, notes)
     found: list[CriticalPoint] = []
     used = quiet = 0
     cut: list[str] = []
@@ -272,7 +279,17 @@ def newton(f: Function, start: np.ndarray, low: np.ndarray, high: np.ndarray, un
         size = float(np.linalg.norm(g))
         if moved < 1e-15 * (1 + np.linalg.norm(x)):
             break
-    return x if verified(x, g, h) else None
+    return x if verified(x, g, h) and _stands_out(f, x, size, h) else None
+
+
+def _stands_out(f: Function, x: np.ndarray, size: float, h: np.ndarray) -> bool:
+    """Whether the gradient at x is far smaller than around it; at a kink, where the Hessian is huge, Newton's step does not tell."""
+    if size == 0:
+        return True
+    directions = [np.linalg.eigh(h)[1][:, -1], np.linalg.eigh(h)[1][:, 0]]
+    d = 1e-2 * (1 + float(np.abs(x).max()))
+    around = [np.linalg.norm(f.gradient(x + s * d * v)) for v in directions for s in (1, -1)]
+    return bool(size <= 1e-3 * max(around))
 
 
 def _shortened(f: Function, x: np.ndarray, step: np.ndarray, size: float) -> tuple[float, np.ndarray | None, float]:
@@ -302,7 +319,7 @@ def verified(x: np.ndarray, g: np.ndarray, h: np.ndarray) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------ one variable
-def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], list[FlatSet]]:
+def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], list[FlatSet], list[str]]:
     """One variable: every change of sign of f' on a grid, narrowed by bisection; touching roots by Newton."""
     grid = np.linspace(low, high, GRID)
     slopes = f.slopes(grid)
@@ -318,7 +335,7 @@ def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], li
         elif kind:
             found.append(CriticalPoint(place, f.value(place), kind, eigenvalues=np.array([math.nan]), kink=True, residual=math.nan))
 
-    flats, inside = _flat_intervals(f, grid, slopes)
+    flats, inside, notes = _flat_intervals(f, grid, slopes)
     for i in range(GRID - 1):
         a, b, sa, sb = grid[i], grid[i + 1], slopes[i], slopes[i + 1]
         if not (np.isfinite(sa) and np.isfinite(sb)):
@@ -334,14 +351,20 @@ def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], li
             x = newton(f, grid[i : i + 1], np.array([grid[i - 1]]), np.array([grid[i + 1]]))
             if x is not None and grid[i - 1] <= x[0] <= grid[i + 1]:
                 add(float(x[0]))
-    return sorted(found, key=lambda c: float(c.place[0])), flats
+    return sorted(found, key=lambda c: float(c.place[0])), flats, notes
 
 
-def _flat_intervals(f: Function, grid: np.ndarray, slopes: np.ndarray) -> tuple[list[FlatSet], np.ndarray]:
-    """Stretches of at least three grid points on which f' is zero, and for each grid point whether it lies in one."""
+def _flat_intervals(f: Function, grid: np.ndarray, slopes: np.ndarray) -> tuple[list[FlatSet], np.ndarray, list[str]]:
+    """Stretches of at least three grid points on which f' is zero, for each grid point whether it lies in one, and notes.
+
+    Where f' comes out of zero as slowly as e^-x does, it is zero to rounding only: that is a plateau, not a stretch.
+    """
     flats, inside = [], np.zeros(len(grid), bool)
+    notes: list[str] = []
     edges = np.flatnonzero(np.diff(np.concatenate([[0], (slopes == 0).astype(int), [0]])))
     name = f.symbols[0]
+    steep = float(np.abs(slopes[np.isfinite(slopes)]).max(initial=0.0))
+    margin = (grid[-1] - grid[0]) / 100
     for start, stop in zip(edges[::2], edges[1::2]):
         if stop - start < 3:
             continue
@@ -349,13 +372,24 @@ def _flat_intervals(f: Function, grid: np.ndarray, slopes: np.ndarray) -> tuple[
         left, right = start == 0, stop == len(grid)
         a = float(grid[start]) if left else _edge(f, float(grid[start]), float(grid[start - 1]))
         b = float(grid[stop - 1]) if right else _edge(f, float(grid[stop - 1]), float(grid[stop]))
+        beyond = [abs(f.gradient(np.array([x]))[0]) for x, shut in ((a - margin, left), (b + margin, right)) if not shut]
+        if any(slope <= 1e-9 * steep for slope in beyond):
+            notes.append(f"for {_range(name, a, b, left, right)} the slope is zero to rounding: a plateau, not listed among the critical points")
+            continue
+        if np.ptp(f.values(grid[start:stop, None])) > 0:
+            notes.append(f"{STEPS} for {_range(name, a, b, left, right)}, of slope zero between its jumps")
+            continue
         before, after = (0.0 if left else slopes[start - 1]), (0.0 if right else slopes[stop])
         kind = "flat" if before == after == 0 else "minimum" if before <= 0 <= after else "maximum" if before >= 0 >= after else "flat"
-        text = f"{name} ≤ {b:.6g}" if left and not right else f"{name} ≥ {a:.6g}" if right and not left else f"{a:.6g} ≤ {name} ≤ {b:.6g}"
+        text = _range(name, a, b, left, right)
         cut = f" (at least as far as {name} = {grid[0 if left else -1]:g})" if left != right else " (at least)" if left else ""
         middle = np.array([(a + b) / 2])
-        flats.append(FlatSet([text], [], [], 1, False, middle, f.value(middle), kind, cut=cut))
-    return flats, inside
+        flats.append(FlatSet([text], [], [], 1, False, middle, f.value(middle), kind, cut=cut, interval=(-math.inf if left else a, math.inf if right else b)))
+    return flats, inside, notes
+
+
+def _range(name: str, a: float, b: float, left: bool, right: bool) -> str:
+    return f"{name} ≤ {b:.6g}" if left and not right else f"{name} ≥ {a:.6g}" if right and not left else f"{a:.6g} ≤ {name} ≤ {b:.6g}"
 
 
 def _edge(f: Function, flat: float, steep: float) -> float:
@@ -433,7 +467,7 @@ def flat_sets(
             plateau += 1
         else:
             kept.append(c)
-    notes = [f"{plateau} of the starts ended on a plateau, where the function is flat to rounding: not listed"] if plateau else []
+    notes = [f"{plateau} of the starts ended on a plateau, where the function is flat, at least to rounding: not listed"] if plateau else []
     if sum(c.degenerate for c in kept) > 12:
         notes.append("the degenerate critical points are so many that they seem to lie on a curve; the first 12 are listed")
         few = [c for c in kept if c.degenerate][:12]
@@ -463,6 +497,17 @@ def _tidied(normals: np.ndarray, place: np.ndarray) -> list[list[float]]:
 def _equation(row: list[float], symbols: Sequence[str]) -> str:
     terms = [s if a == 1 else f"{a:.6g}*{s}" for a, s in zip(row, symbols) if a]
     return " + ".join(terms).replace("+ -", "- ").replace("- 1*", "- ") + f" = {row[-1]:.6g}"
+
+
+def at_a_kink(f: Function, x: np.ndarray) -> CriticalPoint | None:
+    """The minimum at a kink that x is near, if there is one whose coordinates are short numbers: judged by values around it."""
+    near = min((np.round(x, digits) + 0.0 for digits in range(7)), key=f.value)
+    value = f.value(near)
+    if not value <= f.value(x) or _by_values(f, near, value) != "minimum":
+        return None
+    if not any(f.kink(near, i) for i in range(f.size)):
+        return None
+    return CriticalPoint(near, value, "minimum", eigenvalues=np.full(f.size, math.nan), kink=True, residual=math.nan)
 
 
 def sample(

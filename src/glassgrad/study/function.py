@@ -179,13 +179,13 @@ class Function:
         sides = [((value - self.value(_moved(x, i, -s))) / s, (self.value(_moved(x, i, s)) - value) / s) for s in (h, h / 10)]
         if not np.isfinite(sides).all():
             return None
-        (coarse, fine), noise = [abs(right - left) for left, right in sides], 1e-13 * abs(value) / h
-        left, right = sides[1]
-        if fine < 0.5 * coarse or fine <= 100 * noise or fine < 1e-6 * max(abs(left), abs(right)):
-            return None
-        if fine > 5 * coarse:  # the difference of the values stays as it is while the step shrinks
-            return tuple(math.copysign(math.inf, s) if abs(s) > 5 * abs(c) else s for s, c in zip(sides[1], sides[0]))  # type: ignore[return-value]
-        return left, right
+        jumps = [abs(fine) > 5 * abs(coarse) and abs(fine) * h > 1e-9 * max(1.0, abs(value)) for coarse, fine in zip(*sides)]
+        if any(jumps):  # the difference of the values stays as it is while the step shrinks
+            left, right = (math.copysign(math.inf, s) if jump else s for s, jump in zip(sides[1], jumps))
+            return left, right
+        (coarse, fine), (left, right) = [abs(right - left) for left, right in sides], sides[1]
+        noise = 1e-13 * abs(value) / h
+        return None if fine < 0.5 * coarse or fine <= 100 * noise or fine < 1e-6 * max(abs(left), abs(right)) else (left, right)
 
     def record(self, x: np.ndarray) -> tuple[Program, Tape]:
         """The program of f, of its gradient by each argument (where it has one), and of the conditions that it decided by."""

@@ -44,7 +44,7 @@ class Character:
         if self.constant_gradient:
             return "affine"
         if self.eigenvalues:
-            slack = 1e-12 * max(1.0, max(map(abs, self.eigenvalues)))
+            slack = 1e-12 * max(map(abs, self.eigenvalues))
             if min(self.eigenvalues) >= -slack:
                 return "convex"
             return "concave" if max(self.eigenvalues) <= slack else "neither"
@@ -79,7 +79,8 @@ class Character:
             if self.leading["everywhere"]:
                 return False
         if self.eigenvalues:  # a quadratic of rank below n: its one bound is settled by its critical points, not here
-            return True if sign * (max(self.eigenvalues) if sign > 0 else min(self.eigenvalues)) > 1e-9 else None
+            extreme = max(self.eigenvalues) if sign > 0 else -min(self.eigenvalues)
+            return True if extreme > 1e-12 * max(map(abs, self.eigenvalues)) else None
         return None
 
     @property
@@ -124,21 +125,21 @@ def settle(c: Character, found: Any) -> None:
             found.complete, found.how = True, f"the function is {c.convexity}, and this {kind} is a strict one, so there is no other"
     elif len(c.symbols) == 1 and len(found.flat) == 1 and not found.points:
         (s,) = found.flat
-        sign = -math.inf if "≤" in s.equations[0] else math.inf
-        if not s.cut or any(e["at"] == sign and abs(e["value"] - s.value) <= 1e-12 * abs(s.value) for e in c.ends):
+        ends = [e for e in s.interval or () if math.isinf(e)]
+        if not s.cut or len(ends) == 1 and any(e["at"] == ends[0] and abs(e["value"] - s.value) <= 1e-12 * abs(s.value) for e in c.ends):
             s.cut, found.complete = "", True
             found.how = f"the function is {c.convexity}, so all of them lie in one interval"
 
 
-def number(v: float) -> str:
-    """A number as a reader wants it; what is zero to rounding reads 0."""
-    return "0" if abs(v) < 1e-12 else f"{v:.6g}"
+def number(v: float, scale: float = 0.0) -> str:
+    """A number as a reader wants it; what is zero to rounding beside others of size `scale` reads 0."""
+    return "0" if abs(v) < 1e-12 * scale else f"{v + 0.0:.6g}"
 
 
-def listed(parts: Sequence[str], total: int | None = None) -> str:
-    """Up to six parts joined by commas, and of longer lists how long they are."""
+def listed(parts: Sequence[str], total: int | None = None, most: int = 6) -> str:
+    """Up to `most` parts joined by commas, and of a longer list how long it is."""
     count = len(parts) if total is None else total
-    return ", ".join(parts) if count <= 6 else ", ".join(parts[:4]) + f", … ({count:,} in all)"
+    return ", ".join(parts) if count <= most else ", ".join(parts[: most - 2]) + f", … ({count:,} in all)"
 
 
 def place(study: Any, c: Any) -> str:
@@ -146,7 +147,7 @@ def place(study: Any, c: Any) -> str:
     parts = []
     for i, (s, v) in enumerate(zip(study.symbols[:6], c.place)):
         exact = c.exact[i] if i < len(c.exact) else None
-        parts.append(f"{s} = {exact}" + ("" if _plain(exact) else f" ≈ {number(v)}") if exact else f"{s} ≈ {number(v)}")
+        parts.append(f"{s} = {exact}" + ("" if _plain(exact) else f" ≈ {number(v)}") if exact else f"{s} ≈ {number(v, 1.0)}")
     return listed(parts, len(c.place))
 
 
@@ -169,9 +170,9 @@ def sentences(study: Any) -> list[str]:
     out = [_gradient_sentence(study, c), _family_sentence(c), _convexity_sentence(study, c)]
     out += [_critical_sentence(study, p) for p in study.critical[:12]]
     if len(study.critical) > 12:
-        out.append(f"{len(study.critical) - 12} more are in the table of the report.")
+        out.append(f"{len(study.critical) - 12} more {'is' if len(study.critical) == 13 else 'are'} in the table of the report.")
     out += [_flat_sentence(study, s) for s in study.flat]
-    out += [_completeness_sentence(study, c), _kink_sentence(c), _ends_sentence(study, c), _bounds_sentence(study, c), _descent_sentence(study, c)]
+    out += [_completeness_sentence(study, c), _kink_sentence(study, c), _ends_sentence(study, c), _bounds_sentence(study, c), _descent_sentence(study, c)]
     return [s for s in out if s]
 
 
@@ -222,7 +223,7 @@ def _convexity_sentence(study: Any, c: Character) -> str:
     if c.eigenvalues:
         shown = _spectrum(c.eigenvalues)
         which = {"convex": "none is negative", "concave": "none is positive", "neither": "both signs occur"}[kind]
-        if kind != "neither" and min(map(abs, c.eigenvalues)) > 1e-12:
+        if kind != "neither" and min(map(abs, c.eigenvalues)) > 1e-12 * max(map(abs, c.eigenvalues)):
             sign = "positive" if kind == "convex" else "negative"
             if len(c.eigenvalues) == 1:
                 return f"It is strictly {kind}: the second derivative is {shown} everywhere, which is {sign}."
@@ -251,17 +252,23 @@ def _bent(study: Any, sign: str, x: Any) -> str:
     return f"its curvature is {sign}{' in some direction' if len(x) > 1 else ''} at {_at(study, x)}"
 
 
+def _noise(study: Any, p: Any) -> float:
+    """The size beside which a value found by numbers is zero to rounding; exact ones have no noise."""
+    return 0.0 if getattr(p, "exact", None) else min(1.0, study.character.curvature.get("typical", 1.0))
+
+
 def _at(study: Any, x: np.ndarray) -> str:
-    return listed([f"{s}={number(v)}" for s, v in zip(study.symbols[:6], x)], len(x))
+    scale = min(1.0, float(np.abs(study.points[0].place).max(initial=0.0))) or 1.0
+    return listed([f"{s}={number(v, scale)}" for s, v in zip(study.symbols[:6], x)], len(x))
 
 
 def _spectrum(eigenvalues: Sequence[float]) -> str:
-    shown = [number(v) for v in eigenvalues]
+    shown = [number(v, max(map(abs, eigenvalues))) for v in eigenvalues]
     return ", ".join(shown) if len(shown) <= 6 else f"{shown[0]} to {shown[-1]}"
 
 
 def _critical_sentence(study: Any, p: Any) -> str:
-    value = f"value {p.exact_value} ≈ {number(p.value)}" if p.exact_value and not _plain(p.exact_value) else f"value {number(p.value)}"
+    value = f"value {p.exact_value} ≈ {number(p.value)}" if p.exact_value and not _plain(p.exact_value) else f"value {number(p.value, _noise(study, p))}"
     extremum = p.kind in ("minimum", "maximum")
     reach = ("absolute " if p.is_global else "local ") if extremum else ""
     if extremum and p.is_global is None:
@@ -287,7 +294,7 @@ def _flat_sentence(study: Any, s: Any) -> str:
     named = _named(s) + s.cut + (f" through {_at(study, s.place)}" if len(s.equations) > 2 else "")
     reach = {True: "an absolute ", False: "a local ", None: "a "}[s.is_global]
     kind = f"is {reach}{s.kind}" if s.kind in ("minimum", "maximum") else "is made of critical points" + (" of several kinds" if s.kind == "mixed" else "")
-    value = f", value {number(s.value)}" if np.isfinite(s.value) else ""
+    value = f", value {number(s.value, _noise(study, s))}" if np.isfinite(s.value) else ""
     return f"The whole {named} {kind}{value}: along it the gradient stays zero."
 
 
@@ -330,8 +337,8 @@ def _counted(points: Sequence[Any]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _kink_sentence(c: Character) -> str:
-    if not c.kinked or len(c.symbols) == 1:
+def _kink_sentence(study: Any, c: Character) -> str:
+    if not c.kinked or len(c.symbols) == 1 or study.complete:
         return ""
     return "Its formula has kinks (abs, max, where, …): at one there may be a minimum that a search for zeros of the gradient does not see."
 
@@ -399,8 +406,9 @@ def _descent_sentence(study: Any, c: Character) -> str:
         where = next((f"{_at(study, run.final)} on the {_named(s)}" for s in study.flat if on_set(s, run.final)), "")
     toward = f"toward {where}" if where else _next_down(study, p)
     if run.stopped == "converged":
-        return f"{start} {toward or f'toward {_at(study, run.final)}'}: a run with lr {run.lr:.3g} arrived there in {run.steps} steps."
-    stood = f"after {run.steps} steps with lr {run.lr:.3g} it stood at {_at(study, run.final)} with value {number(run.losses[-1])}"
+        steps = f"{run.steps} step{'' if run.steps == 1 else 's'}"
+        return f"{start} {toward or f'toward {_at(study, run.final)}'}: a run with lr {run.lr:.3g} arrived there in {steps}."
+    stood = f"after {run.steps} steps with lr {run.lr:.3g} it stood at {_at(study, run.final)} with value {number(run.losses[-1], _noise(study, run))}"
     return f"{start} {toward}; {stood}{', still on its way' if not near else ''}." if toward else f"{start}; {stood}, still moving."
 
 
@@ -410,7 +418,10 @@ def _next_down(study: Any, p: Any) -> str:
         return ""
     x, left = float(p.place[0]), bool(p.ours[0] > 0)
     ahead = [(float(q.place[0]), q) for q in study.critical if (q.place[0] < x) == left and q.place[0] != x]
-    ahead += [(e["at"], e) for e in study.character.ends if (e["at"] < x) == left and e["at"] != x and not math.isnan(e["value"])]
+    edges = [(end, s) for s in study.flat if s.interval for end in s.interval[::-1 if left else 1][:1]]
+    ahead += [(end, s) for end, s in edges if (end < x) == left]
+    ahead += [(e["at"], e) for e in study.character.ends if (e["at"] < x) == left and e["at"] != x and not math.isnan(e["value"])
+              and not e["side"].endswith("⁻" if left else "⁺")]
     if not ahead:
         return ""
     where, what = min(ahead, key=lambda q: abs(q[0] - x))
@@ -419,8 +430,11 @@ def _next_down(study: Any, p: Any) -> str:
     if isinstance(what, dict):
         known = np.isfinite(slopes) & (slopes != 0) if study.complete else np.ones(len(slopes), bool)
         return f"with {what['side']} and f → {what['limit']}" if ((slopes > 0) == left)[known].all() else ""
+    if hasattr(what, "interval"):
+        slopes = slopes[:-4]  # its edge is known to rounding only
     same = np.isfinite(slopes).all() and ((slopes > 0) == left).all() and (slopes != 0).all()
-    return f"toward the {SPOKEN.get(what.kind, what.kind)} at {place(study, what)}" if same else ""
+    target = _named(what) if hasattr(what, "interval") else f"{SPOKEN.get(what.kind, what.kind)} at {place(study, what)}"
+    return f"toward the {target}" if same else ""
 
 
 def on_set(s: Any, x: np.ndarray) -> bool:

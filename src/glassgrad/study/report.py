@@ -7,23 +7,30 @@ import os
 import tempfile
 from typing import Any
 
-from .kind import number, place
+import numpy as np
+
+from .kind import listed, number, place
 
 
-def _vector(values: Any) -> str:
+NO_DIRECTION = {False: "none: the gradient is zero", True: "none: the gradient is not finite"}
+
+
+def _vector(values: Any, scale: float = 0.0) -> str:
     if values is None:
         return "–"
-    return number(values[0]) if len(values) == 1 else "[" + ", ".join(number(v) for v in values) + "]"
+    return number(values[0], scale) if len(values) == 1 else "[" + listed([number(v, scale) for v in values[:12]], len(values), 12) + "]"
 
 
 def point_rows(study: Any, p: Any) -> list[tuple[str, str]]:
     """What is known at a point, as rows of a name and a value."""
-    where = ", ".join(f"{s} = {number(v)}" for s, v in zip(study.symbols, p.place))
-    rows = [("at", where), ("value", number(p.value)), ("gradient (ours, by backward)", _vector(p.ours)),
-            ("gradient (SymPy)", _vector(p.sympy)), ("gradient (finite differences)", _vector(p.finite_difference)),
-            ("largest relative difference", f"{p.disagreement:.1e}"), ("magnitude", number(p.magnitude)),
-            ("direction", _vector(p.direction) if p.direction is not None else "none: the gradient is zero"), ("behaviour", p.behaviour)]  # fmt: skip
-    return rows
+    where = listed([f"{s} = {number(v)}" for s, v in zip(study.symbols[:12], p.place)], len(p.place), 12)
+    size = max(abs(p.value), float(np.abs(p.ours).max(initial=0.0)))  # beside it differences of values are zero to rounding
+    return [
+        ("at", where), ("value", number(p.value)), ("gradient (ours, by backward)", _vector(p.ours)), ("gradient (SymPy)", _vector(p.sympy)),
+        ("gradient (finite differences)", _vector(p.finite_difference, size)), ("largest relative difference", f"{p.disagreement:.1e}"),
+        ("magnitude", number(p.magnitude)), ("direction", NO_DIRECTION[bool(p.magnitude)] if p.direction is None else _vector(p.direction)),
+        ("behaviour", p.behaviour),
+    ]  # fmt: skip
 
 
 def _title(study: Any) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from ..descent import Descent, descend
 from ..recording import Tape
 from . import symbolic
-from .critical import CriticalPoint, FlatSet, Search, box_around, classify, kind_of_set, quadratic, sample, search
+from .critical import CriticalPoint, FlatSet, Search, at_a_kink, box_around, classify, kind_of_set, quadratic, sample, search
 from .expression import Expression, parse
 from .function import Function, StudyError, as_function, point_of
 from .kind import Character, mark_global, sentences, settle
@@ -295,6 +295,8 @@ def _critical(
     if answers.get("constant_hessian"):
         return quadratic(f, low, high)
     found = search(f, places, reach, seconds, hints)
+    if 1 < f.size <= KINKS and not found.points and hints and (tip := at_a_kink(f, hints[0])) is not None:
+        found.points = [tip]
     if flat:
         found.flat, found.points = flat, [c for c in found.points if not c.degenerate]
     return found
@@ -362,10 +364,12 @@ def _way_down(f: Function, x: np.ndarray, gradient: np.ndarray) -> Descent | Non
         return None
     _, h = f.gradient_and_hessian(x)
     curved = float(np.abs(np.linalg.eigvalsh(h)).max()) if np.isfinite(h).all() else 0.0
-    lr = min(0.5 / curved, 1.0) if curved > 1e-9 else 0.1
+    size = float(np.linalg.norm(gradient))
+    longest = max(1.0, 1 / size) if size > 0 else 1.0  # a first step is no longer than 1, or than the gradient
+    lr = min(0.5 / curved, longest) if curved > 1e-9 * size else 0.1 * longest
     best: Descent | None = None
     for _ in range(7):
-        run = descend(f.at_flat, x, lr=lr, steps=400, tolerance=1e-6)
+        run = descend(f.at_flat, x, lr=lr, steps=400, tolerance=1e-6 * min(1.0, size or 1.0))
         if run.stopped != "diverged" and np.diff(run.losses, append=run.losses[-1]).max() <= 0.2 * (run.losses[0] - run.losses.min()):
             return run  # to and fro across a kink is no harm
         if best is None or best.stopped == "diverged" or run.stopped != "diverged" and run.losses[-1] < best.losses[-1]:

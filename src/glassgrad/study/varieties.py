@@ -157,6 +157,8 @@ def _point(f: Any, symbols: list[Any], place: list[Any]) -> dict[str, Any]:
 
     exactly = all(p.is_Rational for p in place)
     value = f.subs(dict(zip(symbols, place if exactly else [p.evalf(40) for p in place])))
+    if not exactly and abs(value) < sp.Float("1e-30"):
+        value = sp.Integer(0)
     return {"place": [number(p) for p in place], "value": number(value), "kind": None, "exact": [exact(p) for p in place],
             "exact_value": exact(value) if exactly else None}  # fmt: skip
 
