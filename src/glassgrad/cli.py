@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -80,6 +82,7 @@ def _study(args: argparse.Namespace) -> int:
         points = [parse_point(text, expression.names) for text in args.at]
         if not args.no_html:
             _check_writable(args.html)
+            threading.Thread(target=_warm_up, daemon=True).start()
         found = study(expression, points, timeout=args.timeout)
     except (ExpressionError, StudyError) as error:
         print(f"glassgrad study: {error}", file=sys.stderr)
@@ -95,6 +98,13 @@ def _study(args: argparse.Namespace) -> int:
         return 2
     print(f"\nReport: {os.path.abspath(args.html)}")
     return 0
+
+
+def _warm_up() -> None:
+    """Imports what the pictures need while SymPy, in its own process, is at work."""
+    with contextlib.suppress(ImportError):
+        import matplotlib.backends.backend_svg
+        import matplotlib.figure  # noqa: F401
 
 
 def _check_writable(path: str) -> None:

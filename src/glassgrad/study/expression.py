@@ -134,7 +134,7 @@ def parse(text: str) -> Expression:
     while todo:  # postfix order, built backwards: a node's operation, then its operands from right to left
         node = todo.pop()
         what, operands = _read(text, node, names)
-        program.append((*what, _place(node)))
+        program.append((*what, _place(text, node)))
         todo += operands
     program.reverse()
     order = {n: i for i, n in enumerate(sorted(set(names), key=lambda n: _first_place(text, n)))}
@@ -161,10 +161,12 @@ def _hint(text: str, column: int) -> str:
     return ""
 
 
-def _place(node: Any) -> int:
+def _place(text: str, node: Any) -> int:
     """Where a node's own sign stands: an operator's after its left operand."""
-    column = node.left.end_col_offset if isinstance(node, ast.BinOp) else getattr(node, "col_offset", 0)
-    return int(column or 0)
+    if not isinstance(node, ast.BinOp):
+        return int(getattr(node, "col_offset", 0))
+    after = node.left.end_col_offset or 0
+    return after + len(text[after:]) - len(text[after:].lstrip(") "))
 
 
 def _first_place(text: str, name: str) -> int:
@@ -221,7 +223,7 @@ def _read(text: str, node: ast.AST, names: list[str]) -> tuple[tuple[str, Any], 
     if isinstance(node, ast.BinOp):
         name = OPERATORS.get(type(node.op))
         if name is None:
-            raise _refusal(text, "only + - * / and ** stand between numbers", node.left.end_col_offset or column)
+            raise _refusal(text, "only + - * / and ** stand between numbers", _place(text, node))
         if isinstance(node.left, ast.Call) and isinstance(node.left.func, ast.Constant):
             raise _refusal(text, "write * between factors: 2*x", column)
         return ("operator", name), [node.left, node.right]

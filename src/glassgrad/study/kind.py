@@ -252,7 +252,7 @@ def _bent(study: Any, sign: str, x: Any) -> str:
     return f"its curvature is {sign}{' in some direction' if len(x) > 1 else ''} at {_at(study, x)}"
 
 
-def _noise(study: Any, p: Any) -> float:
+def noise(study: Any, p: Any) -> float:
     """The size beside which a value found by numbers is zero to rounding; exact ones have no noise."""
     return 0.0 if getattr(p, "exact", None) else min(1.0, study.character.curvature.get("typical", 1.0))
 
@@ -268,7 +268,7 @@ def _spectrum(eigenvalues: Sequence[float]) -> str:
 
 
 def _critical_sentence(study: Any, p: Any) -> str:
-    value = f"value {p.exact_value} ≈ {number(p.value)}" if p.exact_value and not _plain(p.exact_value) else f"value {number(p.value, _noise(study, p))}"
+    value = f"value {p.exact_value} ≈ {number(p.value)}" if p.exact_value and not _plain(p.exact_value) else f"value {number(p.value, noise(study, p))}"
     extremum = p.kind in ("minimum", "maximum")
     reach = ("absolute " if p.is_global else "local ") if extremum else ""
     if extremum and p.is_global is None:
@@ -294,7 +294,7 @@ def _flat_sentence(study: Any, s: Any) -> str:
     named = _named(s) + s.cut + (f" through {_at(study, s.place)}" if len(s.equations) > 2 else "")
     reach = {True: "an absolute ", False: "a local ", None: "a "}[s.is_global]
     kind = f"is {reach}{s.kind}" if s.kind in ("minimum", "maximum") else "is made of critical points" + (" of several kinds" if s.kind == "mixed" else "")
-    value = f", value {number(s.value, _noise(study, s))}" if np.isfinite(s.value) else ""
+    value = f", value {number(s.value, noise(study, s))}" if np.isfinite(s.value) else ""
     return f"The whole {named} {kind}{value}: along it the gradient stays zero."
 
 
@@ -408,7 +408,7 @@ def _descent_sentence(study: Any, c: Character) -> str:
     if run.stopped == "converged":
         steps = f"{run.steps} step{'' if run.steps == 1 else 's'}"
         return f"{start} {toward or f'toward {_at(study, run.final)}'}: a run with lr {run.lr:.3g} arrived there in {steps}."
-    stood = f"after {run.steps} steps with lr {run.lr:.3g} it stood at {_at(study, run.final)} with value {number(run.losses[-1], _noise(study, run))}"
+    stood = f"after {run.steps} steps with lr {run.lr:.3g} it stood at {_at(study, run.final)} with value {number(run.losses[-1], noise(study, run))}"
     return f"{start} {toward}; {stood}{', still on its way' if not near else ''}." if toward else f"{start}; {stood}, still moving."
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .kind import listed, number, place
-
+from .kind import listed, noise, number, place
 
 NO_DIRECTION = {False: "none: the gradient is zero", True: "none: the gradient is not finite"}
 
@@ -31,6 +30,14 @@ def point_rows(study: Any, p: Any) -> list[tuple[str, str]]:
         ("magnitude", number(p.magnitude)), ("direction", NO_DIRECTION[bool(p.magnitude)] if p.direction is None else _vector(p.direction)),
         ("behaviour", p.behaviour),
     ]  # fmt: skip
+
+
+def variable_rows(study: Any, p: Any) -> list[tuple[str, str, str]]:
+    """For three variables or more, each with its place and its slope at a point, the steepest twelve first."""
+    if len(p.place) < 3:
+        return []
+    order = np.argsort(-np.abs(p.ours), kind="stable")[:12]
+    return [(study.symbols[i], number(p.place[i]), number(p.ours[i])) for i in order]
 
 
 def _title(study: Any) -> str:
@@ -100,20 +107,25 @@ def as_fragment(study: Any) -> str:
         from jinja2 import Environment, PackageLoader
         from markupsafe import Markup
     except ImportError:
-        return f"<pre>{html.escape(as_text(study))}</pre>"
+        return f'<pre>{html.escape(as_text(study))}\n\nThe page needs jinja2: pip install "glassgrad[see]"</pre>'
     shown: list[tuple[str, str, str]] = []
+    missing: list[str] = []
     try:
         from .pictures import figures
 
         light, dark = figures(study, False), figures(study, True)
         shown = [(name, _own_ids(light[name], name + "-light"), _own_ids(dark[name], name + "-dark")) for name in light]
     except ImportError:
-        pass
-    critical = [(c.kind + (" (kink)" if c.kink else ""), place(study, c), number(c.value), "–" if c.kink else f"{c.residual:.1e}") for c in study.critical]
+        missing = ['the pictures need matplotlib: pip install "glassgrad[see]"']
+    critical = [
+        (c.kind + (" (kink)" if c.kink else ""), place(study, c), c.exact_value or number(c.value, noise(study, c)), "–" if c.kink else f"{c.residual:.1g}")
+        for c in study.critical
+    ]
     page = Environment(loader=PackageLoader("glassgrad.study", ""), autoescape=True, trim_blocks=True).get_template("fragment.html")
     return page.render(
-        title=_title(study), formulas=[(n, Markup(f.mathml) if f.mathml else f.text) for n, f in formulas(study)], findings=study.findings,
-        points=[point_rows(study, p) for p in study.points], notes=study.notes, critical=critical, figures=shown, agrees=study.engine_agrees,
+        title=_title(study), formulas=[(n, Markup(f.mathml) if f.mathml else f.text) for n, f in formulas(study)], agrees=study.engine_agrees,
+        points=[(point_rows(study, p), variable_rows(study, p)) for p in study.points], findings=study.findings, critical=critical, figures=shown,
+        notes=[*study.notes, *missing],
     )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ class Study:
     what fell short; `box` the corners of the box that was searched; `descent` the run that was followed from the first point;
     `mistrusted` the points at which backward's gradient is not the slope that the values have, because a part of the function is
     hidden from the graph: then nothing is said that would follow from gradients; `unfounded` whether the formula is not the function
-    everywhere, as `notes` say.
+    everywhere, as `notes` say; `drawn` keeps the values that pictures share.
 
     >>> s = study(lambda x: 3 * x**2 - 2 * x + 5, at=3.0)
     >>> s.points[0].ours.tolist(), [c.kind for c in s.critical]
@@ -89,6 +89,7 @@ class Study:
     descent: Descent | None = None
     mistrusted: list[PointStudy] = field(default_factory=list)
     unfounded: bool = False
+    drawn: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def symbols(self) -> tuple[str, ...]:
