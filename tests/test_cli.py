@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -12,21 +13,59 @@ from glassgrad.cli import main
 
 @pytest.mark.parametrize("arguments, words", [
     (['__import__("os")', "--at", "x=1"], "unknown function"), (["x**2"], "add --at x=1"), (["x**2", "--at", "x"], "name=value"), (["x**2", "--at", "y=1"], "no variable 'y'"),
-    (["x**2", "--at", "x=a"], "not a finite number"), (["x*y", "--at", "x=1"], "needs y too"), (["(" * 10000, "--at", "x=1"], "too long|deep"), (["9**9**9", "--at", "x=1"], "no variable|no variables"),
-    (["log(x)", "--at", "x=-1"], "nan at x=-1"), (["5", "--at", "x=1"], "no variable"), (["9**9**9*x", "--at", "x=1"], "too large"),
+    (["x**2", "--at", "x=a"], "not a finite number"), (["x*y", "--at", "x=1"], "needs y too"), (["(" * 10000, "--at", "x=1"], "too long|deep"), (["9**9**9", "--at", "x=1"], "no variable"),
+    (["log(x)", "--at", "x=-1"], "nan at x=-1"), (["5", "--at", "x=1"], "no variable"), (["9**9**9*x", "--at", "x=1"], "too large"), (["x**2", "--at", "x=1", "--html", ""], "file name is missing"), (["x**2", "--at", "x=1", "--html", "/"], "is a folder"),
+    (["x**2", "--at", "x=1,x=2"], "given twice"), (["x**2", "--at", "x=1e400"], "not a finite"), (["", "--at", "x=1"], "empty"), (["\udcff", "--at", "x=1"], "not text"),
+    (["x" * 1_000_000, "--at", "x=1"], "too long"), (["-x**2", "--at", "y=1"], "no variable 'y'"),
 ])  # fmt: skip
 def test_bad_input(arguments, words, capsys):
-    import re
-
     assert main(["study", *arguments]) == 2
-    err = capsys.readouterr().err
-    assert re.search(words, err) and "Traceback" not in err
+    out, err = capsys.readouterr()
+    first, *place = err.splitlines()
+    assert re.search(words, first) and first.startswith("glassgrad study: ") and out == ""
+    assert not place or len(place) == 2 and place[1].strip() == "^"
 
 
-def test_bad_options(capsys):
+@pytest.mark.parametrize("arguments, words", [
+    (["study", "x", "--at", "x=1", "--timeout", "soon"], "not a number of seconds"), (["study", "x", "--at"], "expected one argument"), (["study"], "EXPR"),
+    (["study", "x", "--at", "x=1", "--bogus"], "--bogus"), ([], "COMMAND"), (["studdy", "x"], "studdy"),
+])  # fmt: skip
+def test_bad_options(arguments, words, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(["study", "x", "--at", "x=1", "--timeout", "soon"])
-    assert stopped.value.code == 2 and "not a number of seconds" in capsys.readouterr().err
+        main(arguments)
+    err = capsys.readouterr().err
+    assert stopped.value.code == 2 and words in err and len(err.splitlines()) == 1
+
+
+def test_an_expression_may_begin_with_a_minus(capsys):
+    assert main(["study", "-x**2", "--at", "x=-1", "--no-html"]) == 0
+    assert "absolute maximum" in capsys.readouterr().out
+
+
+def run(*arguments, **options):
+    source = str(pathlib.Path(__file__).parents[1] / "src")
+    env = {**os.environ, "PYTHONPATH": source, **options.pop("env", {})}
+    return subprocess.run([sys.executable, "-m", "glassgrad", "study", *arguments, "--no-html"], stderr=subprocess.PIPE, text=True, env=env, **options)
+
+
+def test_closed_pipe():
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed:
+        got = run("x**2", "--at", "x=1", stdout=closed)
+    assert got.stderr == "" and got.returncode == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_full_disk():
+    with open("/dev/full", "w") as full:
+        got = run("x**2", "--at", "x=1", stdout=full)
+    assert got.returncode == 2 and len(got.stderr.splitlines()) == 1 and "could not be printed" in got.stderr
+
+
+def test_a_terminal_without_unicode():
+    got = run("x**2", "--at", "x=1", stdout=subprocess.PIPE, env={"PYTHONIOENCODING": "ascii"})
+    assert got.returncode == 0 and got.stderr == "" and "absolute minimum" in got.stdout
 
 
 def test_study_prints_and_writes(tmp_path, capsys):
@@ -46,7 +85,5 @@ def test_report_that_cannot_be_written(tmp_path, capsys):
 
 
 def test_as_a_module_from_anywhere(tmp_path):
-    source = str(pathlib.Path(__file__).parents[1] / "src")
-    env = {**os.environ, "PYTHONPATH": source}
-    got = subprocess.run([sys.executable, "-m", "glassgrad", "study", "x**2", "--at", "x=1", "--no-html"], capture_output=True, text=True, cwd=tmp_path, env=env)
+    got = run("x**2", "--at", "x=1", stdout=subprocess.PIPE, cwd=tmp_path)
     assert got.returncode == 0 and "absolute minimum" in got.stdout and not list(tmp_path.iterdir())

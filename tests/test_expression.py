@@ -15,7 +15,7 @@ REFUSED = {
     "True": "truth value", "x^2": "write **", "sinn(x)": "nearest: sin", "sin(x, y)": "takes 1 argument", "atan2(x)": "takes 2 arguments", "sin(x=1)": "plain arguments",
     "sin(*x)": "plain arguments", "2(x)": "write * between", "2x": "2*x", "x +": "not an expression", "x y": "not an expression", "": "empty", "   ": "empty", "sin": "is a function",
     "x // 2": "only + - * /", "~x": "only + and -", "(1, 2)": "tuples", "{1: 2}": "dicts", "__class__": "cannot be a variable", "1e999": "too large", "x\ny": "more than one line",
-    "x\0": "do not print", "exec('1')": "unknown function", "sin(x).real": "attributes", "(lambda x: x)(2)": "only named functions",
+    "x\0": "do not print", "inf*x": "cannot be a variable", "nan": "cannot be a variable", "\udcff": "not text", "exec('1')": "unknown function", "sin(x).real": "attributes", "(lambda x: x)(2)": "only named functions",
 }  # fmt: skip
 
 
@@ -31,6 +31,21 @@ def test_the_place_is_marked():
         parse("3*x + y.real")
     first, shown, mark = str(caught.value).split("\n")
     assert shown[mark.index("^")] == "y"
+    for text, at in (("x*(1/0)", "/"), ("x**(9**9**9)", "*"), ("x + (-8)**0.5", "*"), ("x + $", "$")):
+        with pytest.raises(ExpressionError) as caught:
+            parse(text)(gg.tensor(1.0))
+        _, shown, mark = str(caught.value).split("\n")
+        assert shown[mark.index("^")] == at
+
+
+@pytest.mark.parametrize("text, hint", [
+    ("2x", "2*x"), ("3 x", "2*x"), ("x y", "2*x"), ("sin x", "sin(…)"), ("2*sin x", "sin(…)"), ("x²", "**2"), ("|x|", "abs(x)"), ("x − 1", "- for minus"),
+    ("f(x) = x", "only what f(x) equals"), ("π*x", "write pi"), ("√x", "sqrt(x)"), ("2 × x", "write *"),
+])  # fmt: skip
+def test_common_slips_get_a_hint(text, hint):
+    with pytest.raises(ExpressionError) as caught:
+        parse(text)
+    assert hint in str(caught.value).splitlines()[0]
 
 
 @pytest.mark.parametrize("text", ["(" * 10_000 + ")" * 10_000, "(" * 500 + "x" + ")" * 500, "-" * 5000 + "x", "x" * 1_000_000, "+".join("x" * 3000), "9" * 9000])

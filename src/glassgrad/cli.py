@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import sys
+import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from . import __version__
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse, with one line for an error, and an expression that may begin with a minus."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _shielded(token: str) -> str:
+    """A token such as -x**2 with a space before it, so that argparse does not take it for an option."""
+    return token if token == "-h" or not token.startswith("-") or token.startswith("--") else " " + token
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit code: 0, or 2 for input that cannot be used."""
-    parser = argparse.ArgumentParser(prog="glassgrad", description="See-through gradients.")
+    parser = _Parser(prog="glassgrad", description="See-through gradients.")
     parser.add_argument("--version", action="version", version=f"glassgrad {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     study = commands.add_parser("study", help="study a function: formula, gradient, critical points, pictures")
@@ -22,12 +38,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     study.add_argument("--html", metavar="FILE", default="glassgrad-study.html", help="the report to write (default: %(default)s)")
     study.add_argument("--no-html", action="store_true", help="write no report")
     study.add_argument("--timeout", type=_seconds, default=10.0, metavar="SECONDS", help="how long SymPy may think (default: %(default)s)")
-    args = parser.parse_args(argv)
+    args = parser.parse_args([_shielded(token) for token in (sys.argv[1:] if argv is None else argv)])
+    if sys.stdout is None:
+        print("glassgrad: there is no standard output to print to", file=sys.stderr)
+        return 2
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # ∂ on a terminal that has none
     try:
-        return _study(args)
-    except BrokenPipeError:
+        code = _study(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever read the output has gone: nothing to say, and nobody to hear it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"glassgrad: the study could not be printed: {error.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("glassgrad: stopped", file=sys.stderr)
+        return 130
 
 
 def _seconds(text: str) -> float:
@@ -45,10 +75,14 @@ def _study(args: argparse.Namespace) -> int:
 
     try:
         expression = parse(args.expression)
+        if not expression.names:
+            raise ExpressionError("the expression has no variable: there is no gradient to study")
         if not args.at:
-            example = ",".join(f"{n}=1" for n in expression.names) or "x=1"
-            raise ExpressionError(f"a study needs a point: add --at {example}")
+            raise ExpressionError(f"a study needs a point: add --at {','.join(f'{n}=1' for n in expression.names)}")
         points = [parse_point(text, expression.names) for text in args.at]
+        if not args.no_html:
+            _check_writable(args.html)
+            threading.Thread(target=_warm_up, daemon=True).start()
         found = study(expression, points, timeout=args.timeout)
     except (ExpressionError, StudyError) as error:
         print(f"glassgrad study: {error}", file=sys.stderr)
@@ -56,6 +90,7 @@ def _study(args: argparse.Namespace) -> int:
     show(found)
     if args.no_html:
         return 0
+    sys.stdout.flush()
     try:
         found.to_html(args.html)
     except OSError as error:
@@ -63,6 +98,26 @@ def _study(args: argparse.Namespace) -> int:
         return 2
     print(f"\nReport: {os.path.abspath(args.html)}")
     return 0
+
+
+def _warm_up() -> None:
+    """Imports what the pictures need while SymPy, in its own process, is at work."""
+    with contextlib.suppress(ImportError):
+        import matplotlib.backends.backend_svg
+        import matplotlib.figure  # noqa: F401
+
+
+def _check_writable(path: str) -> None:
+    """Says before the work, not after it, that a report has nowhere to go."""
+    from .study import StudyError
+
+    folder = os.path.dirname(os.path.abspath(path))
+    why = (
+        "a file name is missing" if not path else "it is a folder" if os.path.isdir(path) else "there is no such folder" if not os.path.isdir(folder)
+        else "the folder cannot be written to" if not os.access(folder, os.W_OK) else ""
+    )  # fmt: skip
+    if why:
+        raise StudyError(f"the report could not be written to {path!r}: {why}")
 
 
 def show(study: Any) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import operator
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 import numpy as np
@@ -19,7 +21,8 @@ class Descent:
     """A finished run: `path` (steps + 1, …the shape of the start), `losses`, `gradients`, `steps` taken, and why it stopped.
 
     `stopped` is "converged", "out of steps" or "diverged"; `reason` says it in words; `limit` is 2/λmax of the Hessian where the run
-    ended, or where it started when it diverged: the learning rate above which a quadratic bowl throws the point out.
+    ended, or where it started when it diverged: the learning rate above which a quadratic bowl throws the point out. With several
+    arguments the path is of flat vectors, one argument after another, and `final` has them apart again.
     """
 
     path: np.ndarray
@@ -29,6 +32,7 @@ class Descent:
     stopped: str
     reason: str
     limit: float | None
+    function: Objective | None = field(default=None, repr=False)
 
     @property
     def steps(self) -> int:
@@ -36,28 +40,46 @@ class Descent:
         return len(self.losses) - 1
 
     @property
-    def final(self) -> np.ndarray:
-        """Where it ended."""
-        return self.path[-1]
+    def final(self) -> Any:
+        """Where it ended: an array, or a tuple or dict of arrays as the start was."""
+        return self.path[-1] if self.function is None else self.function.apart(self.path[-1])
+
+    def value(self, x: Any) -> float:
+        """The function at a point of the path's kind."""
+        if self.function is None:
+            raise ValueError("the run has no function to evaluate")
+        return self.function.value_and_gradient(np.reshape(np.asarray(x, np.float64), self.path[0].shape))[0]
 
     def log(self, every: int = 1) -> str:
         """What happened at each step: the loss, the gradient, the step, where it led."""
         blocks = []
         for i in range(0, self.steps, every):
             blocks.append(
-                f"step       : {i}\nloss       : {self.losses[i]:.10g}\ngrad       : {_list(self.gradients[i])}\n"
+                f"epoch      : {i}\nloss       : {self.losses[i]:.10g}\ngrad       : {_list(self.gradients[i])}\n"
                 f"step       : {_list(self.lr * self.gradients[i])}\nW_new      : {_list(self.path[i + 1])}\n" + "-" * 50
             )
         return "\n".join([*blocks, self.reason])
 
     def plot(self, ax: Any = None) -> Any:
-        """The loss by step and, for one or two variables, the path; see `descent.picture`."""
+        """The loss by step on `ax`; without one on a new figure, with the path beside it if it has one or two variables."""
         from .picture import plot_descent
 
         return plot_descent(self, ax)
 
+    def plot_path(self, ax: Any) -> Any:
+        """The path over the function, of one or two variables."""
+        from .picture import plot_path
+
+        if self.path[0].size not in (1, 2):
+            raise ValueError(f"a path of {self.path[0].size} variables cannot be drawn; one of 1 or 2 can")
+        return plot_path(self, ax)
+
     def __repr__(self) -> str:
-        return f"Descent({self.steps} steps, lr={self.lr:g}, loss {self.losses[0]:.6g} → {self.losses[-1]:.6g}: {self.reason})"
+        return f"Descent({_count(self.steps)}, lr={self.lr:g}, loss {self.losses[0]:.6g} → {self.losses[-1]:.6g}: {self.reason})"
+
+
+def _count(steps: int) -> str:
+    return f"{steps} step{'' if steps == 1 else 's'}"
 
 
 def _list(values: Any) -> str:
@@ -65,40 +87,140 @@ def _list(values: Any) -> str:
     return "[" + ", ".join(f"{v:.6g}" for v in flat) + "]" if np.ndim(values) else f"{float(values):.6g}"
 
 
+class Objective:
+    """A function with its start: one array as it is, several arguments as one flat vector."""
+
+    def __init__(self, call: Callable[..., Any], start: Any):
+        if not callable(call):
+            raise ValueError(f"descend takes a function, not {type(call).__name__} (glassgrad.study.parse makes one of text)")
+        self.call = call
+        self.names: list[Any] | None = None
+        if isinstance(start, Mapping):
+            self.names, parts = list(start), [_array(v, f"start[{k!r}]") for k, v in start.items()]
+        elif isinstance(start, (tuple, list)) and len(start) > 1 and _arguments(call) == len(start):
+            parts = [_array(v, f"start[{i}]") for i, v in enumerate(start)]
+        else:
+            self.shapes, self.start = None, _array(start, "start")
+            return
+        self.shapes = [p.shape for p in parts]
+        self.start = np.concatenate([p.ravel() for p in parts]) if parts else np.empty(0)
+
+    def apart(self, x: np.ndarray) -> Any:
+        """The arguments in x: itself, or the tuple or dict that the start was."""
+        if self.shapes is None:
+            return x
+        ends = np.cumsum([math.prod(s) for s in self.shapes])[:-1]
+        parts = [part.reshape(shape) for part, shape in zip(np.split(x, ends), self.shapes)]
+        return tuple(parts) if self.names is None else dict(zip(self.names, parts))
+
+    def output(self, x: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+        """f(x) and the tensors that it was given."""
+        parts = self.apart(x)
+        arrays = list(parts.values()) if isinstance(parts, dict) else list(parts) if isinstance(parts, tuple) else [parts]
+        tensors = [Tensor._wrap(np.array(a) if a.ndim else a[()]) for a in arrays]
+        for t in tensors:
+            t._needs = True
+        y = self.call(**dict(zip(self.names, tensors))) if self.names is not None else self.call(*tensors)
+        if isinstance(y, (int, float, np.generic)):
+            y = Tensor._wrap(np.float64(y))
+        if not isinstance(y, Tensor) or y._data.size != 1:
+            got = f"shape {list(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
+            raise ValueError(f"descend needs a function that returns one number, and this returned {got} (reduce it: .sum(), .mean())")
+        return y.reshape(()), tensors
+
+    def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """f(x) and ∇f(x), in the shape of x."""
+        y, tensors = self.output(x)
+        if not y._needs:
+            return float(y.item()), np.zeros_like(x)
+        grads = grad(y, tensors, materialize_grads=True)
+        return float(y.item()), np.concatenate([np.ravel(g._data) for g in grads]).reshape(x.shape)
+
+    def curvatures(self, x: np.ndarray) -> np.ndarray | None:
+        """The eigenvalues of the Hessian at x, ascending; None where it is too large (400 variables) or not finite."""
+        if x.size > 400:
+            return None
+        y, tensors = self.output(x)
+        matrix = np.zeros((x.size, x.size))
+        if y._needs:
+            first = grad(y, tensors, create_graph=True, materialize_grads=True)
+            for i, part in enumerate(p for g in first for p in (g.reshape(-1).unbind() if g._data.ndim else [g])):
+                if part._needs:
+                    second = grad(part, tensors, retain_graph=True, materialize_grads=True)
+                    matrix[i] = np.concatenate([np.ravel(h._data) for h in second])
+        return np.linalg.eigvalsh((matrix + matrix.T) / 2) if np.isfinite(matrix).all() else None
+
+
+def _arguments(call: Callable[..., Any]) -> int:
+    """How many arguments a function must be given; 1 where that cannot be read."""
+    try:
+        parameters = inspect.signature(call).parameters.values()
+    except (TypeError, ValueError):
+        return 1
+    return sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+
+
+def _array(value: Any, name: str) -> np.ndarray:
+    try:
+        array = np.array(value.detach().numpy() if isinstance(value, Tensor) else value, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} = {value!r} is not a number or an array of numbers") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} = {value!r} is not finite")
+    return array
+
+
+def _settings(lr: Any, steps: Any) -> tuple[float, int]:
+    try:
+        rate = float(lr)
+    except (TypeError, ValueError):
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise ValueError(f"lr={lr!r}: a learning rate is a positive number")
+    try:
+        count = operator.index(steps)
+    except TypeError:
+        raise ValueError(f"steps={steps!r}: a number of steps is a whole number") from None
+    if count < 0:
+        raise ValueError(f"steps={steps!r}: a number of steps is not negative")
+    return rate, count
+
+
 def descend(
-    f: Callable[[Tensor], Tensor], start: Any, lr: float = 0.1, steps: int = 100, tolerance: float = 1e-8, progress: bool | None = None,
+    f: Callable[..., Any], start: Any, lr: float = 0.1, steps: int = 100, tolerance: float = 1e-8, progress: bool | None = None,
     stream: TextIO | None = None,
 ) -> Descent:  # fmt: skip
     """Follows x ← x - lr · ∇f(x) from `start` and keeps all of it.
 
-    Stops as converged when ‖∇f‖ ≤ tolerance · max(1, ‖∇f(start)‖), as diverged when the loss is not finite or has grown past a
-    million times its start, else after `steps`. `f` takes one tensor of the start's shape (float64). A run of more than 2,000 steps
-    shows a progress bar on a terminal. Raises ValueError for a learning rate that is not positive.
+    `start` is a number or an array, or, for a function of several arguments, a tuple with one for each or a dict of names; f gets
+    float64 tensors. Stops as converged when ‖∇f‖ ≤ tolerance · max(1, ‖∇f(start)‖), as diverged when the loss is not finite or has
+    grown past a million times its start, else after `steps`. A run of more than 2,000 steps shows a progress bar on a terminal.
+
+    Raises ValueError for a learning rate that is not positive, a start outside f's domain, or a function that returns no single number.
 
     >>> import glassgrad as gg
     >>> run = descend(lambda x: 3 * x**2 - 2 * x + 5, 3.0, lr=0.1, steps=200)
     >>> run.stopped, round(float(run.final), 6)
     ('converged', 0.333333)
     """
-    if not lr > 0 or not math.isfinite(lr):
-        raise ValueError(f"lr={lr!r}: a learning rate is a positive number")
-    if steps < 0:
-        raise ValueError(f"steps={steps!r}: a number of steps is not negative")
-    x = np.array(start.detach().numpy() if isinstance(start, Tensor) else start, np.float64)
+    lr, steps = _settings(lr, steps)
+    objective = Objective(f, start)
+    x = objective.start
     path, losses, gradients = [x], [], []
-    loss, g = _value_and_gradient(f, x)
+    loss, g = objective.value_and_gradient(x)
+    if not math.isfinite(loss):
+        raise ValueError(f"the function is {loss} at the start: begin within its domain")
     losses.append(loss)
     gradients.append(g)
-    first = max(1.0, float(np.linalg.norm(g)))
+    enough = tolerance * max(1.0, float(np.linalg.norm(g)))
     limit_loss = 1e6 * max(1.0, abs(loss))
     stopped = "out of steps"
     bar = _Bar(steps, progress, stream)
     for i in range(steps):
-        if np.linalg.norm(g) <= tolerance * first:
-            stopped = "converged"
+        if np.linalg.norm(g) <= enough:
             break
         x = x - lr * g
-        loss, g = _value_and_gradient(f, x)
+        loss, g = objective.value_and_gradient(x)
         path.append(x)
         losses.append(loss)
         gradients.append(g)
@@ -106,56 +228,37 @@ def descend(
         if not math.isfinite(loss) or not np.isfinite(g).all() or abs(loss) > limit_loss:
             stopped = "diverged"
             break
-    else:
-        if np.linalg.norm(g) <= tolerance * first:
-            stopped = "converged"
+    if stopped != "diverged" and np.linalg.norm(g) <= enough:
+        stopped = "converged"
     bar.done()
-    limit = curvature_limit(f, path[0] if stopped == "diverged" else x)
-    return Descent(np.array(path), np.array(losses), np.array(gradients), lr, stopped, _reason(stopped, lr, limit, losses, len(path) - 1), limit)
+    curvatures = objective.curvatures(path[0] if stopped == "diverged" else x)
+    highest = curvatures[-1] if curvatures is not None and curvatures.size else 0.0
+    limit = float(2 / highest) if highest > 1e-300 else None
+    reason = _reason(stopped, lr, limit, curvatures, losses)
+    return Descent(np.array(path), np.array(losses), np.array(gradients), lr, stopped, reason, limit, objective)
 
 
-def _reason(stopped: str, lr: float, limit: float | None, losses: list[float], steps: int) -> str:
+def _reason(stopped: str, lr: float, limit: float | None, curvatures: np.ndarray | None, losses: list[float]) -> str:
+    steps, last = len(losses) - 1, losses[-1]
     if stopped == "converged":
-        return f"converged after {steps} steps: the gradient is zero to the tolerance"
-    over = f": lr {lr:g} is over 2/λmax = {limit:.2g} here" if limit is not None and lr > limit else ""
+        bent = curvatures is not None and curvatures.size and curvatures[0] < -1e-7 * np.abs(curvatures).max()
+        caution = "; it is no minimum: the curvature there is negative in some direction" if bent else ""
+        if steps == 0:
+            return f"converged after 0 steps: the gradient is zero at the start, so there is nothing to follow{caution}"
+        return f"converged after {_count(steps)}: the gradient is zero to the tolerance{caution}"
+    over = f"lr {lr:g} is over 2/λmax = {limit:.2g} here" if limit is not None and lr > limit else ""
     if stopped == "diverged":
-        return f"diverged after {steps} steps{over}" if over else f"diverged after {steps} steps: the function falls without end, or the step is too long"
-    return f"out of steps ({steps}), the loss still {'falling' if len(losses) < 2 or losses[-1] < losses[-2] else 'not falling'}{over}"
-
-
-def _value_and_gradient(f: Callable[[Tensor], Tensor], x: np.ndarray) -> tuple[float, np.ndarray]:
-    t = Tensor._wrap(np.array(x) if x.ndim else x[()])
-    t._needs = True
-    y = f(t)
-    if not isinstance(y, Tensor) or y._data.size != 1:
-        raise ValueError("descend needs a function that returns one number (reduce it: .sum(), .mean())")
-    if not y._needs:
-        return float(y.item()), np.zeros_like(x)
-    (g,) = grad(y.reshape(()), t, materialize_grads=True)
-    return float(y.item()), np.array(g._data)
-
-
-def curvature_limit(f: Callable[[Tensor], Tensor], x: np.ndarray) -> float | None:
-    """2/λmax of the Hessian at x: the largest learning rate that a quadratic of this curvature bears (None where it is not curved up)."""
-    if x.size > 400:
-        return None
-    t = Tensor._wrap(np.array(x) if x.ndim else x[()])
-    t._needs = True
-    y = f(t)
-    if not y._needs:
-        return None
-    (g,) = grad(y.reshape(()), t, create_graph=True, materialize_grads=True)
-    if not g._needs:
-        return None
-    rows = []
-    for part in g.reshape(-1).unbind() if g._data.ndim else [g]:
-        (h,) = grad(part, t, retain_graph=True, materialize_grads=True)
-        rows.append(np.ravel(h._data))
-    matrix = np.array(rows)
-    if not np.isfinite(matrix).all():
-        return None
-    largest = float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[-1])
-    return 2 / largest if largest > 1e-12 else None
+        if math.isnan(last):
+            why = "the loss became nan: a step led out of the function's domain"
+        elif last < losses[0]:
+            why = f"the loss fell to {last:.3g}: the function seems to have no floor"
+        else:
+            why = "the step is too long"
+        return f"diverged after {_count(steps)}: {over or why}"
+    if steps == 0:
+        return "out of steps (0): none was asked for"
+    falling = last < losses[-2] - 1e-12 * abs(last)
+    return f"out of steps ({steps}), the loss {'still' if falling else 'no longer'} falling" + (f": {over}" if over else "")
 
 
 class _Bar:
@@ -163,7 +266,7 @@ class _Bar:
 
     def __init__(self, steps: int, wanted: bool | None, stream: TextIO | None):
         self.steps, self.stream = steps, stream or sys.stderr
-        self.on = (steps > 2000 and self.stream.isatty()) if wanted is None else wanted
+        self.on = self.stream is not None and ((steps > 2000 and self.stream.isatty()) if wanted is None else wanted)
         self.every = max(1, steps // 100)
 
     def show(self, i: int, loss: float) -> None:

@@ -26,6 +26,8 @@ from .varieties import critical_sets
 Answers = Iterator[tuple[str, Any]]
 KINKED = (sp.Abs, sp.Max, sp.Min, sp.Piecewise, sp.sign, sp.Heaviside, sp.floor, sp.ceiling, sp.DiracDelta, sp.atan2)
 
+EVERYWHERE = (sp.erf, sp.floor, sp.ceiling, sp.Heaviside, sp.sign)  # defined for all real numbers
+
 
 class TimeUp(BaseException):
     """A question took longer than it may; not an Exception, so that no library swallows it."""
@@ -73,7 +75,7 @@ class Algebra:
         self.ours = [
             _scalar(e) for out, shape in zip(outputs[1:count], sheet["shapes"]) for e in np.broadcast_to(np.asarray(out, dtype=object), shape).ravel()
         ]
-        self.slopes = [_tidy(sp.diff(self.f, s)) for s in self.symbols]
+        self.slopes = [_tidy(_derivative(self.f, s)) for s in self.symbols]
         self.hessian: list[list[Any]] = []
         self.polynomial = bool(self.f.is_polynomial(*self.symbols))
         self.kinked = self.f.has(*KINKED)
@@ -84,7 +86,7 @@ class Algebra:
         yield "formula", shown(self.f)
         yield "gradient", [shown(d) for d in self.slopes]
         yield "kinked", bool(self.kinked)
-        derivative = [sp.diff(self.f, s) for s in self.symbols]
+        derivative = [_derivative(self.f, s) for s in self.symbols]
         yield "values", [[number(self._at(d, p)) for d in derivative] for p in self.sheet["points"]]
         yield "checks", [number(self._at(self.f, p)) for p in self.sheet["checks"]]
         yield "branches", [str(c).replace("**", "^") if taken else f"not ({c})".replace("**", "^") for c, taken in zip(self.conditions, self.sheet["branches"])]
@@ -97,20 +99,25 @@ class Algebra:
         ours = self.ours or [sp.Integer(0)] * len(self.symbols)
         differences = [sp.expand(a - b) for a, b in zip(ours, self.slopes)]
         differences = [d for d in differences if d != 0 and _tidy(d) != 0]
+        if not differences:
+            yield "engine_agrees", True
+            yield "agreement", "as formulas"
+            return
         rng = np.random.default_rng(0)
-        agree = True
-        for _ in range(8 if differences else 0):
-            p = rng.uniform(-3, 3, len(self.symbols)).tolist()
+        compared, agree = 0, True
+        for p in [*self.sheet["checks"][:9], *rng.uniform(-3, 3, (8, len(self.symbols))).tolist()]:
+            size = 1 + abs(number(self._at(self.f, p))) + sum(abs(number(self._at(d, p))) for d in self.slopes)
             off = [number(self._at(d, p)) for d in differences]
-            agree &= all(not math.isfinite(v) or abs(v) < 1e-9 * (1 + abs(number(self._at(self.f, p)))) for v in off)
-        yield "engine_agrees", agree
-        yield "agreement", "as formulas" if not differences else "at 8 sampled points"
+            if math.isfinite(size) and all(map(math.isfinite, off)):  # else the point is outside the domain, or at a kink
+                compared += 1
+                agree &= all(abs(v) < 1e-9 * size for v in off)
+        if compared:
+            yield "engine_agrees", agree
+            yield "agreement", f"at {compared} sampled points"
 
     def second_derivatives(self) -> Answers:
         """The Hessian, and what follows from its being constant."""
-        self.hessian = [[_tidy(sp.diff(d, s)) for s in self.symbols] for d in self.slopes]
-        if any(h.has(sp.DiracDelta) for row in self.hessian for h in row):
-            self.hessian = [[h.replace(sp.DiracDelta, lambda *_: sp.Integer(0)) for h in row] for row in self.hessian]
+        self.hessian = [[_tidy(_derivative(d, s)) for s in self.symbols] for d in self.slopes]
         yield "hessian", [[shown(h) for h in row] for row in self.hessian]
         if self.kinked:
             return
@@ -127,6 +134,8 @@ class Algebra:
         """Where the gradient is zero, exactly, where algebra can say; `complete` with its reason when it has all of them."""
         if self.kinked or all(d == 0 for d in self.slopes):
             return
+        if self._singular_to_rounding():
+            return  # exact arithmetic on rounded coefficients would find one point where a whole plane is meant
         if len(self.symbols) > 1:
             if self.polynomial:
                 yield from critical_sets(self.f, self.symbols, self.slopes)
@@ -141,7 +150,7 @@ class Algebra:
             yield "critical", self._one_variable([r for r, _ in roots], [p for p, _ in poles])
             yield "complete", why
             return
-        domain = continuous_domain(self.f, x, sp.S.Reals)
+        domain = _domain(self.f, x)
         solutions = sp.solveset(slope, x, domain)
         if isinstance(solutions, sp.FiniteSet) and all(s.is_real for s in solutions):
             poles = [e for e in _ends_of(domain) if e.is_finite]
@@ -153,6 +162,15 @@ class Algebra:
         elif solutions.has(sp.ImageSet):
             sets = solutions.args if isinstance(solutions, sp.Union) else [solutions]
             yield "family", [f"{x} = {s.lamda.expr}".replace("_", "") for s in sets if isinstance(s, sp.ImageSet)]
+
+    def _quadratic(self) -> bool:
+        return bool(self.hessian) and not any(h.free_symbols for row in self.hessian for h in row)
+
+    def _singular_to_rounding(self) -> bool:
+        if not self._quadratic():
+            return False
+        sizes = np.abs(np.linalg.eigvalsh(np.array(self.hessian, dtype=float)))
+        return bool((sizes <= 1e-10 * sizes.max()).sum() > len(self.symbols) - sp.Matrix(self.hessian).rank())
 
     def _one_variable(self, roots: list[Any], poles: list[Any]) -> list[dict[str, Any]]:
         """The kind of every root by the exact sign of f' on both sides of it."""
@@ -175,15 +193,18 @@ class Algebra:
 
     def ranges(self) -> Answers:
         """Bounds on the values, and convexity: by composition, by the sign of f'', by the Hessian's minors."""
-        low, high = bounds(self.f)
         if self.polynomial and len(self.symbols) > 1:
             yield "leading", self._leading()
+        if self._quadratic() and not self.kinked:
+            return  # the eigenvalues settle it
+        low, high = bounds(self.f)
         yield "bounds", [number(low), number(high)]
         yield "bounds_text", [str(low), str(high)]
         kind = curvature(self.f, self.symbols)
         if kind in (CONVEX, CONCAVE):
             yield "convex", kind
-            yield "convex_reason", "the rules of composition show it part by part"
+            parts = "sums, and rising convex functions, of convex parts" if kind == CONVEX else "sums, and rising concave functions, of concave parts"
+            yield "convex_reason", f"it is put together by rules that keep it so ({parts})"
             return
         if kind == AFFINE or self.kinked or not self.hessian:
             return
@@ -199,7 +220,7 @@ class Algebra:
 
     def _convex_line(self) -> Answers:
         x, second = self.symbols[0], self.hessian[0][0]
-        domain = sp.S.Reals if self.polynomial else continuous_domain(self.f, x, sp.S.Reals)
+        domain = sp.S.Reals if self.polynomial else _domain(self.f, x)
         if not isinstance(domain, sp.Interval):
             return
         low, high = bounds(second)
@@ -220,14 +241,14 @@ class Algebra:
         signs = {_sign_between(second, x, a, b) for a, b in itertools.pairwise(marks)}
         if 0 not in signs:
             yield "convex", "neither" if len(signs) > 1 else CONVEX if signs == {1} else CONCAVE
-            yield "convex_reason", "the sign of f'' was settled exactly"
+            yield "convex_reason", "f'' changes its sign" if len(signs) > 1 else f"f'' is never {'negative' if signs == {1} else 'positive'}"
 
     def _leading(self) -> dict[str, Any]:
         """What the highest-degree form says of the ends: whether the function grows up or down without bound, and whether everywhere."""
         poly = sp.Poly(self.f, *self.symbols)
         top = poly.total_degree()
         form = sum(c * sp.prod([s**k for s, k in zip(self.symbols, m)]) for m, c in poly.terms() if sum(m) == top)
-        if top % 2:
+        if top % 2 or top == 2 and self.hessian and self._tilted():
             return {"up": True, "down": True, "everywhere": False}
         rng = np.random.default_rng(0)
         directions = rng.standard_normal((len(self.symbols), 4000))
@@ -235,6 +256,12 @@ class Algebra:
         scale = 1e-9 * float(np.abs(values).max())
         up, down = bool((values > scale).any()), bool((values < -scale).any())
         return {"up": up, "down": down, "everywhere": up != down and self._definite(form if up else -form, top)}
+
+    def _tilted(self) -> bool:
+        """Whether a quadratic has a slope in a direction in which it is not curved, so that it goes to ±∞ there."""
+        h = sp.Matrix(self.hessian)
+        at_zero = sp.Matrix(self.slopes).subs(dict.fromkeys(self.symbols, 0))
+        return bool(h.rank() < sp.Matrix.hstack(h, at_zero).rank())
 
     def _definite(self, form: Any, degree: int) -> bool:
         """Whether a form is positive in every direction but 0, where that can be shown."""
@@ -255,7 +282,7 @@ class Algebra:
         if len(self.symbols) != 1:
             return
         x = self.symbols[0]
-        domain = sp.S.Reals if self.polynomial else continuous_domain(self.f, x, sp.S.Reals)
+        domain = sp.S.Reals if self.polynomial else _domain(self.f, x)
         if domain is not sp.S.Reals:
             yield "domain", _domain_text(domain, x)
         found, whole = [], True
@@ -275,8 +302,9 @@ class Algebra:
                     sign = "" if end.is_infinite else "⁺" if side == "+" else "⁻"
                     spoken = {sp.oo: "+∞", -sp.oo: "−∞"}
                     found.append({
-                        "side": f"{x} → {spoken.get(end, end)}{sign}", "limit": spoken.get(limit, str(limit)) if ok else "no limit",
-                        "value": number(limit) if ok else math.nan, "open": bool(end.is_infinite or not piece.contains(end)), "edge": f"{x} = {end}",
+                        "side": f"{x} → {spoken.get(end, end)}{sign}", "at": float(end), "edge": f"{x} = {end}",
+                        "limit": spoken.get(limit, str(limit)) if ok else "no limit", "value": number(limit) if ok else math.nan,
+                        "open": bool(end.is_infinite or not piece.contains(end)),
                     })  # fmt: skip
         yield "ends", found
         yield "ends_known", whole
@@ -290,6 +318,23 @@ QUESTIONS: tuple[Callable[[Algebra], Answers], ...] = (
 # ------------------------------------------------------------------------------------------------ small things
 def _scalar(e: Any) -> Any:
     return sp.sympify(e.item() if isinstance(e, np.ndarray) else e)
+
+
+def _derivative(e: Any, s: Any) -> Any:
+    """The derivative where there is one: that of a step function is 0 between its steps."""
+    d = sp.diff(e, s)
+    steps = (sp.Derivative, sp.Subs, sp.DiracDelta)
+    return d.replace(lambda part: isinstance(part, steps), lambda _: sp.Integer(0)) if d.has(*steps) else d
+
+
+def _domain(f: Any, x: Any) -> Any:
+    """The real numbers for which f is real and finite."""
+    same = f.replace(lambda e: isinstance(e, EVERYWHERE), lambda e: sp.sin(e.args[0]))  # as far as the domain goes
+    domain = continuous_domain(same, x, sp.S.Reals)
+    for root in f.atoms(sp.Pow):
+        if root.exp.is_Rational and not root.exp.is_integer and root.base.has(x):  # SymPy takes an odd root of a negative number for real
+            domain &= sp.solveset(root.base > 0 if root.exp < 0 else root.base >= 0, x, sp.S.Reals)
+    return domain
 
 
 def _tidy(e: Any) -> Any:

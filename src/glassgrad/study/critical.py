@@ -19,7 +19,9 @@ from .function import Function
 GRID = 1601
 STARTS = 2000
 QUIET = 60  # starts in a row that find nothing new, after which the search ends
-EMPTY = 240  # the same while nothing at all has been found
+EMPTY = 180  # the same while nothing at all has been found
+STEPS = "it is a step function"
+MOST = 60  # points, after which the search ends: a reader has no use for more
 
 
 @dataclass
@@ -45,7 +47,10 @@ class CriticalPoint:
 
 @dataclass
 class FlatSet:
-    """A whole line, plane or curve of critical points: its equations, one of its points, the value on it."""
+    """A whole line, plane or curve of critical points: its equations, one of its points, the value on it.
+
+    An interval has its ends in `interval`; `cut` says where the search saw no end of it, as it reaches the edge of the window.
+    """
 
     equations: list[str]
     latex: list[str]
@@ -56,11 +61,13 @@ class FlatSet:
     value: float
     kind: str
     is_global: bool | None = None
+    cut: str = ""
+    interval: tuple[float, float] | None = None
 
     @property
     def word(self) -> str:
         """interval, line, plane, …"""
-        if len(self.coefficients) == 0 and self.place is not None and self.place.size == 1:
+        if self.interval is not None:
             return "interval"
         if not self.affine:
             return "curve" if self.dimension == 1 else "surface"
@@ -110,7 +117,10 @@ def kind_of_set(f: Function, places: Sequence[np.ndarray]) -> str:
 
 @dataclass
 class Search:
-    """What a search found: points, flat sets, the box that it looked in, how many starts it made, what it noticed, and `how` it went."""
+    """What a search found: points, flat sets, the box that it looked in, how many starts it made, what it noticed.
+
+    `complete` whether these are all, and `how` that is known, or else how they were sought.
+    """
 
     points: list[CriticalPoint]
     flat: list[FlatSet]
@@ -128,27 +138,73 @@ def box_around(points: Sequence[np.ndarray], reach: float) -> tuple[np.ndarray, 
     return np.minimum(stack.min(0), 0) - reach, np.maximum(stack.max(0), 0) + reach
 
 
-def search(f: Function, points: Sequence[np.ndarray], reach: float = 10.0, seconds: float = 10.0) -> Search:
-    """The critical points in the box around the points; where it holds none, in one ten times as wide. No start after `seconds`."""
+def search(
+    f: Function, points: Sequence[np.ndarray], reach: float = 10.0, seconds: float = 10.0, hints: Sequence[np.ndarray] = ()
+) -> Search:
+    """The critical points in the box around the points; where it holds none, in one ten times as wide. No start after `seconds`.
+
+    `hints` are places near which there may be one: they are tried first.
+    """
     until = time.monotonic() + seconds
-    found = _search_box(f, points, *box_around(points, reach), until)
-    if found.points or found.flat or time.monotonic() > until:
+    found = _search_box(f, points, hints, *box_around(points, reach), until)
+    steps = [n for n in found.notes if n.startswith(STEPS)]
+    if steps and not found.points:
+        found.notes, found.how = [], f"not sought: {steps[0]}"
         return found
-    wide = _search_box(f, points, *box_around(points, 10 * reach), until)
-    return wide if wide.points or wide.flat else Search([], [], wide.low, wide.high, found.starts + wide.starts, found.notes)
+    if not (found.points or found.flat or time.monotonic() > until):
+        wide = _search_box(f, points, hints, *box_around(points, 10 * reach), min(until, time.monotonic() + seconds / 5))
+        found = wide if wide.points or wide.flat else Search([], [], wide.low, wide.high, found.starts + wide.starts, found.notes)
+    found.how = _how(f, found, points[0])
+    return found
 
 
-def _search_box(f: Function, points: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray, until: float) -> Search:
+def _how(f: Function, found: Search, first: np.ndarray) -> str:
+    """How the points were sought, to stand after "found by"."""
     if f.size == 1:
-        return Search(*_scan(f, float(low[0]), float(high[0])), low, high, GRID)
+        return f"scanning the derivative at {found.starts:,} points of [{found.low[0]:g}, {found.high[0]:g}]"
+    box = " × ".join(f"[{a:g}, {b:g}]" for a, b in zip(found.low, found.high))
+    if f.size > 3:
+        box = f"the box within {np.max(found.high - first):g} of the point"
+    return f"Newton's method from {found.starts:,} starts in {box}"
+
+
+def quadratic(f: Function, low: np.ndarray, high: np.ndarray) -> Search:
+    """The critical points of a function whose Hessian is known to be constant: H·x = H·0 - ∇f(0), by linear algebra to rounding."""
+    origin = np.zeros(f.size)
+    g, h = f.gradient_and_hessian(origin)
+    w, v = np.linalg.eigh(h)
+    null = np.abs(w) <= 1e-10 * np.abs(w).max()
+    why = "its Hessian is constant, so its gradient is zero where a system of linear equations holds, which was solved to rounding"
+    if np.linalg.norm(v[:, null].T @ g) > 1e-9 * max(1.0, float(np.linalg.norm(g))):
+        return Search([], [], low, high, complete=True, how=why)
+    x = -v[:, ~null] @ ((v[:, ~null].T @ g) / w[~null])
+    point = classify(f, _rounded(f, x))
+    if not null.any():
+        return Search([point], [], low, high, complete=True, how=why)
+    kind = "minimum" if (w[~null] > 0).all() else "maximum" if (w[~null] < 0).all() else "saddle"
+    rows = _tidied(v[:, ~null].T, x)
+    plane = FlatSet([_equation(r, f.symbols) for r in rows], [], rows, int(null.sum()), True, x, point.value, kind)
+    return Search([], [plane], low, high, complete=True, how=why)
+
+
+def _search_box(
+    f: Function, points: Sequence[np.ndarray], hints: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray, until: float
+) -> Search:
+    if f.size == 1:
+        points_found, intervals, notes = _scan(f, float(low[0]), float(high[0]))
+        return Search(points_found, intervals, low, high, GRID, notes)
     found: list[CriticalPoint] = []
     used = quiet = 0
     cut: list[str] = []
-    for start in np.concatenate([np.array(points), _spread(STARTS, low, high)]):
-        if time.monotonic() > until:
-            cut = ["the search for critical points was stopped when its time was over"]
+    near = [np.array([*hints, *points]), _spread(QUIET, points[0] - (high - low) / 8, points[0] + (high - low) / 8)]
+    close = sum(map(len, near))
+    for start in np.concatenate([*near, _spread(STARTS, low, high)]):
+        many = sum(bool((c.place >= low).all() and (c.place <= high).all()) for c in found) >= MOST
+        if time.monotonic() > until or many:
+            cut = [f"the search for critical points was stopped when {f'{MOST} were found' if many else 'its time was over'}"]
             break
-        if quiet >= (QUIET if found else EMPTY) or sum(c.degenerate for c in found) > 24:  # a continuum: more of it would say nothing new
+        quiet = 0 if used == close else quiet
+        if used > close and quiet >= (QUIET if found else EMPTY) or sum(c.degenerate for c in found) > 24:  # (a continuum: more of it says nothing new)
             break
         used, quiet = used + 1, quiet + 1
         x = newton(f, start, low, high, until)
@@ -223,7 +279,17 @@ def newton(f: Function, start: np.ndarray, low: np.ndarray, high: np.ndarray, un
         size = float(np.linalg.norm(g))
         if moved < 1e-15 * (1 + np.linalg.norm(x)):
             break
-    return x if verified(x, g, h) else None
+    return x if verified(x, g, h) and _stands_out(f, x, size, h) else None
+
+
+def _stands_out(f: Function, x: np.ndarray, size: float, h: np.ndarray) -> bool:
+    """Whether the gradient at x is far smaller than around it; at a kink, where the Hessian is huge, Newton's step does not tell."""
+    if size == 0:
+        return True
+    directions = [np.linalg.eigh(h)[1][:, -1], np.linalg.eigh(h)[1][:, 0]]
+    d = 1e-2 * (1 + float(np.abs(x).max()))
+    around = [np.linalg.norm(f.gradient(x + s * d * v)) for v in directions for s in (1, -1)]
+    return bool(size <= 1e-3 * max(around))
 
 
 def _shortened(f: Function, x: np.ndarray, step: np.ndarray, size: float) -> tuple[float, np.ndarray | None, float]:
@@ -253,10 +319,10 @@ def verified(x: np.ndarray, g: np.ndarray, h: np.ndarray) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------ one variable
-def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], list[FlatSet]]:
+def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], list[FlatSet], list[str]]:
     """One variable: every change of sign of f' on a grid, narrowed by bisection; touching roots by Newton."""
     grid = np.linspace(low, high, GRID)
-    slopes = np.array([f.gradient(np.array([x]))[0] for x in grid])
+    slopes = f.slopes(grid)
     found: list[CriticalPoint] = []
 
     def add(x: float) -> None:
@@ -269,7 +335,7 @@ def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], li
         elif kind:
             found.append(CriticalPoint(place, f.value(place), kind, eigenvalues=np.array([math.nan]), kink=True, residual=math.nan))
 
-    flats, inside = _flat_intervals(f, grid, slopes)
+    flats, inside, notes = _flat_intervals(f, grid, slopes)
     for i in range(GRID - 1):
         a, b, sa, sb = grid[i], grid[i + 1], slopes[i], slopes[i + 1]
         if not (np.isfinite(sa) and np.isfinite(sb)):
@@ -280,18 +346,25 @@ def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], li
             add(_bisect(f, float(a), float(b), float(sa)))
     size = np.abs(slopes)
     for i in range(1, GRID - 1):  # roots where f' touches zero without changing sign
-        if np.isfinite(size[i - 1 : i + 2]).all() and 0 < size[i] <= min(size[i - 1], size[i + 1]):
+        near, far = sorted((size[i - 1], size[i + 1]))
+        if np.isfinite(far) and 0 < size[i] <= near and size[i] < far:
             x = newton(f, grid[i : i + 1], np.array([grid[i - 1]]), np.array([grid[i + 1]]))
             if x is not None and grid[i - 1] <= x[0] <= grid[i + 1]:
                 add(float(x[0]))
-    return sorted(found, key=lambda c: float(c.place[0])), flats
+    return sorted(found, key=lambda c: float(c.place[0])), flats, notes
 
 
-def _flat_intervals(f: Function, grid: np.ndarray, slopes: np.ndarray) -> tuple[list[FlatSet], np.ndarray]:
-    """Stretches of at least three grid points on which f' is zero, and for each grid point whether it lies in one."""
+def _flat_intervals(f: Function, grid: np.ndarray, slopes: np.ndarray) -> tuple[list[FlatSet], np.ndarray, list[str]]:
+    """Stretches of at least three grid points on which f' is zero, for each grid point whether it lies in one, and notes.
+
+    Where f' comes out of zero as slowly as e^-x does, it is zero to rounding only: that is a plateau, not a stretch.
+    """
     flats, inside = [], np.zeros(len(grid), bool)
+    notes: list[str] = []
     edges = np.flatnonzero(np.diff(np.concatenate([[0], (slopes == 0).astype(int), [0]])))
     name = f.symbols[0]
+    steep = float(np.abs(slopes[np.isfinite(slopes)]).max(initial=0.0))
+    margin = (grid[-1] - grid[0]) / 100
     for start, stop in zip(edges[::2], edges[1::2]):
         if stop - start < 3:
             continue
@@ -299,14 +372,24 @@ def _flat_intervals(f: Function, grid: np.ndarray, slopes: np.ndarray) -> tuple[
         left, right = start == 0, stop == len(grid)
         a = float(grid[start]) if left else _edge(f, float(grid[start]), float(grid[start - 1]))
         b = float(grid[stop - 1]) if right else _edge(f, float(grid[stop - 1]), float(grid[stop]))
+        beyond = [abs(f.gradient(np.array([x]))[0]) for x, shut in ((a - margin, left), (b + margin, right)) if not shut]
+        if any(slope <= 1e-9 * steep for slope in beyond):
+            notes.append(f"for {_range(name, a, b, left, right)} the slope is zero to rounding: a plateau, not listed among the critical points")
+            continue
+        if np.ptp(f.values(grid[start:stop, None])) > 0:
+            notes.append(f"{STEPS} for {_range(name, a, b, left, right)}, of slope zero between its jumps")
+            continue
         before, after = (0.0 if left else slopes[start - 1]), (0.0 if right else slopes[stop])
         kind = "flat" if before == after == 0 else "minimum" if before <= 0 <= after else "maximum" if before >= 0 >= after else "flat"
-        window = f" (seen as far as {name} = {grid[0]:g})" if left else ""
-        window += f" (seen as far as {name} = {grid[-1]:g})" if right else ""
-        text = f"{name} ≤ {b:.6g}" if left and not right else f"{name} ≥ {a:.6g}" if right and not left else f"{a:.6g} ≤ {name} ≤ {b:.6g}"
+        text = _range(name, a, b, left, right)
+        cut = f" (at least as far as {name} = {grid[0 if left else -1]:g})" if left != right else " (at least)" if left else ""
         middle = np.array([(a + b) / 2])
-        flats.append(FlatSet([text + window], [], [], 1, False, middle, f.value(middle), kind))
-    return flats, inside
+        flats.append(FlatSet([text], [], [], 1, False, middle, f.value(middle), kind, cut=cut, interval=(-math.inf if left else a, math.inf if right else b)))
+    return flats, inside, notes
+
+
+def _range(name: str, a: float, b: float, left: bool, right: bool) -> str:
+    return f"{name} ≤ {b:.6g}" if left and not right else f"{name} ≥ {a:.6g}" if right and not left else f"{a:.6g} ≤ {name} ≤ {b:.6g}"
 
 
 def _edge(f: Function, flat: float, steep: float) -> float:
@@ -373,7 +456,9 @@ def flat_sets(
         ways = [*null.T, *((null @ np.ones(null.shape[1]))[None] if null.shape[1] > 1 else [])]
         slopes = {t: max(float(np.linalg.norm(f.gradient(c.place + t * d))) for d in ways) for t in (-span / 2, -2.0, -0.5, 0.5, 2.0, span / 2)}
         zero = 1e-9 * (1 + float(np.abs(w).max())) * (1 + span)
-        if all(s <= zero for s in slopes.values()):
+        if flat.all() and max(slopes[-0.5], slopes[0.5]) <= zero:
+            plateau += 1
+        elif all(s <= zero for s in slopes.values()):
             rows = _tidied(normals, c.place)
             if not any(len(rows) == len(s.coefficients) and np.allclose(rows, s.coefficients, atol=1e-5) for s in sets):
                 kind = kind_of_set(f, [c.place + t * d for t in (-2.0, -0.5, 0.0, 0.5, 2.0) for d in ways])
@@ -382,7 +467,7 @@ def flat_sets(
             plateau += 1
         else:
             kept.append(c)
-    notes = [f"{plateau} of the starts ended on a plateau, where the function is flat to rounding: not listed"] if plateau else []
+    notes = [f"{plateau} of the starts ended on a plateau, where the function is flat, at least to rounding: not listed"] if plateau else []
     if sum(c.degenerate for c in kept) > 12:
         notes.append("the degenerate critical points are so many that they seem to lie on a curve; the first 12 are listed")
         few = [c for c in kept if c.degenerate][:12]
@@ -414,24 +499,43 @@ def _equation(row: list[float], symbols: Sequence[str]) -> str:
     return " + ".join(terms).replace("+ -", "- ").replace("- 1*", "- ") + f" = {row[-1]:.6g}"
 
 
-def sample(f: Function, points: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray, n: int = 120) -> dict[str, Any]:
-    """Curvatures and values at points spread over a box.
+def at_a_kink(f: Function, x: np.ndarray) -> CriticalPoint | None:
+    """The minimum at a kink that x is near, if there is one whose coordinates are short numbers: judged by values around it."""
+    near = min((np.round(x, digits) + 0.0 for digits in range(7)), key=f.value)
+    value = f.value(near)
+    if not value <= f.value(x) or _by_values(f, near, value) != "minimum":
+        return None
+    if not any(f.kink(near, i) for i in range(f.size)):
+        return None
+    return CriticalPoint(near, value, "minimum", eigenvalues=np.full(f.size, math.nan), kink=True, residual=math.nan)
+
+
+def sample(
+    f: Function, points: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray, seconds: float = 2.0, n: int = 120
+) -> dict[str, Any]:
+    """Curvatures and values at points, and at others spread over a box, as many as `seconds` allow.
 
     "down" and "up" are points with negative and positive curvature (or None): such a witness proves that a function is not convex
-    (not concave), while many points without one do not prove that it is. "count" points were looked at; "lowest", "highest" values.
+    (not concave), while many points without one do not prove that it is. "count" points were looked at; "lowest" and "highest" are
+    the extreme values, "typical" is the median size of one.
     """
-    seen: dict[str, Any] = {"down": None, "up": None, "count": 0, "lowest": None, "highest": None}
+    until = time.monotonic() + seconds
+    seen: dict[str, Any] = {"down": None, "up": None}
+    values: list[float] = []
     for x in np.concatenate([np.array(points), _spread(n, low, high)]):
+        if values and time.monotonic() > until:
+            break
         value, (_, h) = f.value(x), f.gradient_and_hessian(x)
         if not (np.isfinite(h).all() and math.isfinite(value)):
             continue
+        values.append(value)
         w = np.linalg.eigvalsh(h)
-        seen["count"] += 1
         slack = 1e-9 * float(np.abs(w).max())
         if w[0] < -slack and seen["down"] is None:
             seen["down"] = x
         if w[-1] > slack and seen["up"] is None:
             seen["up"] = x
-        seen["lowest"] = value if seen["lowest"] is None else min(seen["lowest"], value)
-        seen["highest"] = value if seen["highest"] is None else max(seen["highest"], value)
-    return seen
+    return seen | {
+        "count": len(values), "lowest": min(values, default=None), "highest": max(values, default=None),
+        "typical": float(np.median(np.abs(values))) if values else 1.0,
+    }  # fmt: skip

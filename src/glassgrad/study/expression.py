@@ -47,7 +47,7 @@ class Expression:
     (('x',), tensor(26.))
     """
 
-    def __init__(self, text: str, program: list[tuple[str, Any]], names: tuple[str, ...]):
+    def __init__(self, text: str, program: list[tuple[str, Any, int]], names: tuple[str, ...]):
         self.text, self.program, self.names = text, program, names
         self.__name__ = "f"
 
@@ -60,7 +60,7 @@ class Expression:
 
         bound = self.__signature__.bind(*args, **kwargs).arguments
         stack: list[Any] = []
-        for what, detail in self.program:
+        for what, detail, column in self.program:
             if what == "number":
                 stack.append(detail)
             elif what == "name":
@@ -69,7 +69,12 @@ class Expression:
                 count = 1 if what == "neg" else 2 if what == "operator" else FUNCTIONS[detail]
                 operands = stack[len(stack) - count :]
                 del stack[len(stack) - count :]
-                stack.append(self._apply(glassgrad, what, detail, operands))
+                try:
+                    stack.append(self._apply(glassgrad, what, detail, operands))
+                except ZeroDivisionError:
+                    raise _refusal(self.text, "a constant is divided by zero here", column) from None
+                except OverflowError:
+                    raise _refusal(self.text, "a constant here is no finite real number, or too large a one", column) from None
         return stack[0]
 
     def _apply(self, engine: Any, what: str, detail: str, operands: list[Any]) -> Any:
@@ -77,22 +82,20 @@ class Expression:
             return -operands[0]
         if what == "operator":
             a, b = operands
-            try:
-                if detail == "add":
-                    return a + b
-                if detail == "sub":
-                    return a - b
-                if detail == "mul":
-                    return a * b
-                if detail == "div":
-                    return a / b
-                if not isinstance(a, engine.Tensor) and not isinstance(b, engine.Tensor):
-                    return _bounded(float(a) ** float(b), self.text)
+            if detail == "add":
+                return a + b
+            if detail == "sub":
+                return a - b
+            if detail == "mul":
+                return a * b
+            if detail == "div":
+                return a / b
+            if isinstance(a, engine.Tensor) or isinstance(b, engine.Tensor):
                 return a**b
-            except ZeroDivisionError:
-                raise ExpressionError("division by zero between constants") from None
-            except OverflowError:
-                raise ExpressionError("a constant in it is too large for a floating-point number") from None
+            power = float(a) ** float(b)
+            if isinstance(power, complex) or not math.isfinite(power):
+                raise OverflowError
+            return power
         tensors = [o if isinstance(o, engine.Tensor) else engine.tensor(float(o), dtype=engine.float64) for o in operands]
         if detail == "softplus":
             from ..ops.elementwise import softplus
@@ -102,12 +105,6 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
-
-
-def _bounded(value: Any, text: str) -> float:
-    if isinstance(value, complex) or not math.isfinite(value):
-        raise ExpressionError("a constant in it is not a finite real number")
-    return value
 
 
 def parse(text: str) -> Expression:
@@ -126,22 +123,50 @@ def parse(text: str) -> Expression:
             tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
         column = min((error.offset or 1) - 1, len(text))
-        glued = re.search(r"\d\s*[A-Za-z_(]", text)
-        hint = " (between factors write *: 2*x)" if glued and "literal" in (error.msg or "") else ""
-        raise _refusal(text, f"this is not an expression: {error.msg}{hint}", column) from None
+        raise _refusal(text, f"this is not an expression: {error.msg}{_hint(text, column)}", column) from None
+    except UnicodeEncodeError:
+        raise ExpressionError("the expression has bytes in it that are not text") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(f"this cannot be read as an expression ({type(error).__name__})") from None
-    program: list[tuple[str, Any]] = []
+    program: list[tuple[str, Any, int]] = []
     names: list[str] = []
     todo: list[Any] = [tree]
     while todo:  # postfix order, built backwards: a node's operation, then its operands from right to left
         node = todo.pop()
         what, operands = _read(text, node, names)
-        program.append(what)
+        program.append((*what, _place(text, node)))
         todo += operands
     program.reverse()
     order = {n: i for i, n in enumerate(sorted(set(names), key=lambda n: _first_place(text, n)))}
     return Expression(text, program, tuple(order))
+
+
+HINTS = {"²": "write **2", "³": "write **3", "−": "write - for minus", "–": "write - for minus", "×": "write *", "·": "write *", "÷": "write /",
+         "|": "write abs(x)", "√": "write sqrt(x)", "π": "write pi", "=": "write only what f(x) equals"}  # fmt: skip
+
+
+def _hint(text: str, column: int) -> str:
+    """What was probably meant, where that is a common slip."""
+    here = text[column : column + 1]
+    before = re.search(r"([A-Za-z_]\w*)\s+$", text[:column])
+    if here in HINTS:
+        return f" ({HINTS[here]})"
+    word = re.match(r"[A-Za-z_]\w*", text[column:])
+    if word and word[0] in FUNCTIONS and re.match(r"\s+\w", text[column + word.end() :]):
+        return f" (write {word[0]}(…))"
+    if before and before[1] in FUNCTIONS:
+        return f" (write {before[1]}(…))"
+    if re.match(r"\d\s*[A-Za-z_(]", text[column:]) or re.search(r"[\w)]\s+$", text[:column]) and word:
+        return " (between factors write *: 2*x)"
+    return ""
+
+
+def _place(text: str, node: Any) -> int:
+    """Where a node's own sign stands: an operator's after its left operand."""
+    if not isinstance(node, ast.BinOp):
+        return int(getattr(node, "col_offset", 0))
+    after = node.left.end_col_offset or 0
+    return after + len(text[after:]) - len(text[after:].lstrip(") "))
 
 
 def _first_place(text: str, name: str) -> int:
@@ -191,14 +216,14 @@ def _read(text: str, node: ast.AST, names: list[str]) -> tuple[tuple[str, Any], 
             return ("number", CONSTANTS[node.id]), []
         if node.id in FUNCTIONS:
             raise _refusal(text, f"{node.id} is a function: write {node.id}(…)", column)
-        if node.id.startswith("__") or not node.id.isascii():
-            raise _refusal(text, f"{node.id!r} cannot be a variable here", column)
+        if node.id.startswith("__") or not node.id.isascii() or node.id in ("inf", "nan"):
+            raise _refusal(text, f"{node.id!r} cannot be a variable here" + (f" ({HINTS[node.id]})" if node.id in HINTS else ""), column)
         names.append(node.id)
         return ("name", node.id), []
     if isinstance(node, ast.BinOp):
         name = OPERATORS.get(type(node.op))
         if name is None:
-            raise _refusal(text, "only + - * / and ** stand between numbers", node.left.end_col_offset or column)
+            raise _refusal(text, "only + - * / and ** stand between numbers", _place(text, node))
         if isinstance(node.left, ast.Call) and isinstance(node.left.func, ast.Constant):
             raise _refusal(text, "write * between factors: 2*x", column)
         return ("operator", name), [node.left, node.right]
@@ -216,7 +241,7 @@ def _read(text: str, node: ast.AST, names: list[str]) -> tuple[tuple[str, Any], 
         ast.BoolOp: "and/or", ast.IfExp: "if/else", ast.NamedExpr: "assignments", ast.Tuple: "tuples", ast.List: "lists", ast.Dict: "dicts",
         ast.Set: "sets", ast.JoinedStr: "text", ast.Starred: "starred arguments", ast.Await: "await", ast.Yield: "yield",
     }  # fmt: skip
-    raise _refusal(text, f"{kinds.get(type(node), type(node).__name__)} have no place in an arithmetic expression", column)
+    raise _refusal(text, f"{kinds.get(type(node), type(node).__name__)} cannot stand in an arithmetic expression", column)
 
 
 def _read_call(text: str, node: ast.Call) -> tuple[tuple[str, Any], list[Any]]:

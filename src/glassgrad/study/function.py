@@ -61,7 +61,9 @@ class Function:
                 return Tensor._wrap(np.float64(y))
             raise StudyError(f"the function returned {type(y).__name__}; a study needs a tensor with one number")
         if y._data.size != 1:
-            raise StudyError(f"the function returned shape {list(y.shape)}; a study needs one number (reduce it: .sum(), .mean())")
+            raise StudyError(
+                f"the function returned shape {list(y.shape)}; a study needs one number (reduce it: .sum(), .mean(); several points: at=[(1.0,), (2.0,)])"
+            )
         return y if y._data.ndim == 0 else y.reshape(())
 
     def at_flat(self, t: Tensor) -> Tensor:
@@ -85,6 +87,36 @@ class Function:
     def gradient(self, x: np.ndarray) -> np.ndarray:
         """∇f(x)."""
         return self.value_and_gradient(x)[1]
+
+    def values(self, points: np.ndarray) -> np.ndarray:
+        """f at many points, an array (…, size): in one call where f works element by element, else one after another."""
+        rows = points.reshape(-1, self.size)
+        whole = self._at_once(rows, slopes=False)
+        found = np.array([self.value(x) for x in rows]) if whole is None else whole
+        return found.reshape(points.shape[:-1])
+
+    def slopes(self, xs: np.ndarray) -> np.ndarray:
+        """f'(x) at many x, of a function of one number."""
+        whole = self._at_once(xs[:, None], slopes=True)
+        return np.array([self.gradient(np.array([x]))[0] for x in xs]) if whole is None else whole
+
+    def _at_once(self, rows: np.ndarray, slopes: bool) -> np.ndarray | None:
+        """All rows in one call, or None where that fails or gives something else than single calls at nine of them."""
+        if any(self.shapes) or len(rows) < 32:
+            return None
+        args = [Tensor._wrap(np.ascontiguousarray(column)) for column in rows.T]
+        for t in args:
+            t._needs = slopes
+        try:
+            y = self.call(*args)
+            if not isinstance(y, Tensor) or y._data.shape != (len(rows),) or slopes and not y._needs:
+                return None
+            found = np.array(grad(y.sum(), args[0])[0]._data if slopes else y._data, np.float64)
+        except Exception:  # noqa: BLE001 - a function of single numbers may raise anything when it is given many
+            return None
+        some = np.linspace(0, len(rows) - 1, 9).astype(int)
+        single = np.array([self.gradient(rows[i])[0] if slopes else self.value(rows[i]) for i in some])
+        return found if np.allclose(found[some], single, rtol=1e-12, atol=1e-300, equal_nan=True) else None
 
     def gradient_and_hessian(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """∇f(x) and the matrix of second derivatives, by backward through backward."""
@@ -137,6 +169,24 @@ class Function:
             h /= 2
         return best
 
+    def kink(self, x: np.ndarray, i: int) -> tuple[float, float] | None:
+        """The slopes to the left and to the right along component i, where they differ: then f has no derivative by it at x.
+
+        They differ if what lies between them does not shrink with the step; where f itself jumps, the slopes are infinite.
+        """
+        value = self.value(x)
+        h = 1e-5 * (1 + abs(x[i]))
+        sides = [((value - self.value(_moved(x, i, -s))) / s, (self.value(_moved(x, i, s)) - value) / s) for s in (h, h / 10)]
+        if not np.isfinite(sides).all():
+            return None
+        jumps = [abs(fine) > 5 * abs(coarse) and abs(fine) * h > 1e-9 * max(1.0, abs(value)) for coarse, fine in zip(*sides)]
+        if any(jumps):  # the difference of the values stays as it is while the step shrinks
+            left, right = (math.copysign(math.inf, s) if jump else s for s, jump in zip(sides[1], jumps))
+            return left, right
+        (coarse, fine), (left, right) = [abs(right - left) for left, right in sides], sides[1]
+        noise = 1e-13 * abs(value) / h
+        return None if fine < 0.5 * coarse or fine <= 100 * noise or fine < 1e-6 * max(abs(left), abs(right)) else (left, right)
+
     def record(self, x: np.ndarray) -> tuple[Program, Tape]:
         """The program of f, of its gradient by each argument (where it has one), and of the conditions that it decided by."""
         tape = Tape()
@@ -165,6 +215,11 @@ def as_function(f: Callable[..., Any], point: Any) -> tuple[Function, np.ndarray
             parameters = list(inspect.signature(f).parameters.values())
         except (TypeError, ValueError):
             raise StudyError("the function's arguments cannot be read: pass a def or a lambda") from None
+        for p in parameters:
+            if p.kind == p.VAR_POSITIONAL:
+                raise StudyError(f"the function takes *{p.name}: give each argument a name, or let it take one vector")
+            if p.kind == p.KEYWORD_ONLY and p.default is p.empty:
+                raise StudyError(f"the function's argument {p.name} can be given by name only: fix it, as in lambda x: f(x, {p.name}=…)")
         names = tuple(p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
     arrays = _arrays(point, tuple(names))
     function = Function(f, tuple(names), tuple(a.shape for a in arrays), getattr(f, "text", None))

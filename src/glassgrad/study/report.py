@@ -7,23 +7,37 @@ import os
 import tempfile
 from typing import Any
 
-from .kind import number, place
+import numpy as np
+
+from .kind import listed, noise, number, place
+
+NO_DIRECTION = {False: "none: the gradient is zero", True: "none: the gradient is not finite"}
 
 
-def _vector(values: Any) -> str:
+def _vector(values: Any, scale: float = 0.0) -> str:
     if values is None:
         return "–"
-    return number(values[0]) if len(values) == 1 else "[" + ", ".join(number(v) for v in values) + "]"
+    return number(values[0], scale) if len(values) == 1 else "[" + listed([number(v, scale) for v in values[:12]], len(values), 12) + "]"
 
 
 def point_rows(study: Any, p: Any) -> list[tuple[str, str]]:
     """What is known at a point, as rows of a name and a value."""
-    where = ", ".join(f"{s} = {number(v)}" for s, v in zip(study.symbols, p.place))
-    rows = [("at", where), ("value", number(p.value)), ("gradient (ours, by backward)", _vector(p.ours)),
-            ("gradient (SymPy)", _vector(p.sympy)), ("gradient (finite differences)", _vector(p.finite_difference)),
-            ("largest relative difference", f"{p.disagreement:.1e}"), ("magnitude", number(p.magnitude)),
-            ("direction", _vector(p.direction) if p.direction is not None else "none: the gradient is zero"), ("behaviour", p.behaviour)]  # fmt: skip
-    return rows
+    where = listed([f"{s} = {number(v)}" for s, v in zip(study.symbols[:12], p.place)], len(p.place), 12)
+    size = max(abs(p.value), float(np.abs(p.ours).max(initial=0.0)))  # beside it differences of values are zero to rounding
+    return [
+        ("at", where), ("value", number(p.value)), ("gradient (ours, by backward)", _vector(p.ours)), ("gradient (SymPy)", _vector(p.sympy)),
+        ("gradient (finite differences)", _vector(p.finite_difference, size)), ("largest relative difference", f"{p.disagreement:.1e}"),
+        ("magnitude", number(p.magnitude)), ("direction", NO_DIRECTION[bool(p.magnitude)] if p.direction is None else _vector(p.direction)),
+        ("behaviour", p.behaviour),
+    ]  # fmt: skip
+
+
+def variable_rows(study: Any, p: Any) -> list[tuple[str, str, str]]:
+    """For three variables or more, each with its place and its slope at a point, the steepest twelve first."""
+    if len(p.place) < 3:
+        return []
+    order = np.argsort(-np.abs(p.ours), kind="stable")[:12]
+    return [(study.symbols[i], number(p.place[i]), number(p.ours[i])) for i in order]
 
 
 def _title(study: Any) -> str:
@@ -93,20 +107,25 @@ def as_fragment(study: Any) -> str:
         from jinja2 import Environment, PackageLoader
         from markupsafe import Markup
     except ImportError:
-        return f"<pre>{html.escape(as_text(study))}</pre>"
+        return f'<pre>{html.escape(as_text(study))}\n\nThe page needs jinja2: pip install "glassgrad[see]"</pre>'
     shown: list[tuple[str, str, str]] = []
+    missing: list[str] = []
     try:
         from .pictures import figures
 
         light, dark = figures(study, False), figures(study, True)
         shown = [(name, _own_ids(light[name], name + "-light"), _own_ids(dark[name], name + "-dark")) for name in light]
     except ImportError:
-        pass
-    critical = [(c.kind + (" (kink)" if c.kink else ""), place(study, c), number(c.value), "–" if c.kink else f"{c.residual:.1e}") for c in study.critical]
+        missing = ['the pictures need matplotlib: pip install "glassgrad[see]"']
+    critical = [
+        (c.kind + (" (kink)" if c.kink else ""), place(study, c), c.exact_value or number(c.value, noise(study, c)), "–" if c.kink else f"{c.residual:.1g}")
+        for c in study.critical
+    ]
     page = Environment(loader=PackageLoader("glassgrad.study", ""), autoescape=True, trim_blocks=True).get_template("fragment.html")
     return page.render(
-        title=_title(study), formulas=[(n, Markup(f.mathml) if f.mathml else f.text) for n, f in formulas(study)], findings=study.findings,
-        points=[point_rows(study, p) for p in study.points], notes=study.notes, critical=critical, figures=shown, agrees=study.engine_agrees,
+        title=_title(study), formulas=[(n, Markup(f.mathml) if f.mathml else f.text) for n, f in formulas(study)], agrees=study.engine_agrees,
+        points=[(point_rows(study, p), variable_rows(study, p)) for p in study.points], findings=study.findings, critical=critical, figures=shown,
+        notes=[*study.notes, *missing],
     )  # fmt: skip
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import numpy as np
 from ..descent import Descent, descend
 from ..recording import Tape
 from . import symbolic
-from .critical import CriticalPoint, FlatSet, Search, box_around, classify, kind_of_set, sample, search
+from .critical import CriticalPoint, FlatSet, Search, at_a_kink, box_around, classify, kind_of_set, quadratic, sample, search
 from .expression import Expression, parse
 from .function import Function, StudyError, as_function, point_of
-from .kind import Character, mark_global, sentences
+from .kind import Character, mark_global, sentences, settle
 
+KINKS = 100  # variables along which a kink at a point is looked for
 LARGEST = 1000  # variables: above this there is no Hessian, and no search for critical points
 
 
@@ -36,6 +38,7 @@ class PointStudy:
 
     `ours` comes from backward, `sympy` from algebra (None where there was none), `finite_difference` from values alone;
     `disagreement` is the largest relative difference between them. `behaviour` says in words whether the function rises.
+    `kinks` has the variables along which the slope jumps here, with the slope to the left and to the right (±inf where f itself jumps).
     """
 
     place: np.ndarray
@@ -47,6 +50,7 @@ class PointStudy:
     direction: np.ndarray | None
     behaviour: str
     disagreement: float
+    kinks: dict[str, tuple[float, float]]
 
 
 @dataclass
@@ -56,8 +60,11 @@ class Study:
     `points` what holds at each point; `formula`, `gradient` and `hessian` as recorded from the executed code (None or empty where
     there is no algebra); `engine_agrees` whether the gradient that backward executed is SymPy's derivative, found out as `agreement`
     says; `character` what is known of the function as a whole; `critical` single critical points and `flat` whole lines and planes of
-    them; `complete` whether these are all, `completeness` why or how far they were sought; `findings` all of it in sentences; `notes`
-    what fell short; `box` the corners of the box that was searched; `descent` the run that was followed from the first point.
+    them; `complete` whether these are all, `completeness` why, or how they were sought; `findings` all of it in sentences; `notes`
+    what fell short; `box` the corners of the box that was searched; `descent` the run that was followed from the first point;
+    `mistrusted` the points at which backward's gradient is not the slope that the values have, because a part of the function is
+    hidden from the graph: then nothing is said that would follow from gradients; `unfounded` whether the formula is not the function
+    everywhere, as `notes` say; `drawn` keeps the values that pictures share.
 
     >>> s = study(lambda x: 3 * x**2 - 2 * x + 5, at=3.0)
     >>> s.points[0].ours.tolist(), [c.kind for c in s.critical]
@@ -80,6 +87,9 @@ class Study:
     notes: list[str]
     box: tuple[np.ndarray, np.ndarray]
     descent: Descent | None = None
+    mistrusted: list[PointStudy] = field(default_factory=list)
+    unfounded: bool = False
+    drawn: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -143,31 +153,47 @@ def study(f: Callable[..., Any] | str, at: Any, *, timeout: float = 10.0, reach:
             raise StudyError(f"{name}={limit!r} is not a positive number")
     if isinstance(f, str):
         f = parse(f)
+    start = time.monotonic()
     function, places = _places(f, at)
     values = [function.value_and_gradient(p) for p in places]
     for p, (v, _) in zip(places, values):
         if not math.isfinite(v):
             raise StudyError(f"the function is {v} at {_named(function, p)}: choose a point of its domain")
-    low, high = box_around(places, reach)
+        again = function.value(p)
+        if again != v and not math.isclose(again, v, rel_tol=1e-9):
+            raise StudyError(
+                f"the function is not the same twice: {v:.6g}, then {again:.6g} at {_named(function, p)}; seed its random numbers inside it, or take them out"
+            )
     answers, notes = _algebra(function, places, timeout)
     points = [_point(function, p, v, g, _at(answers, i)) for i, (p, (v, g)) in enumerate(zip(places, values))]
-    known = {} if "unfounded" in answers else answers  # what may be said of the function as a whole
-    found = _critical(function, known, places, low, high, reach, timeout)
-    small = function.size <= LARGEST
-    character = _character(function, known, places[0], sample(function, places, low, high) if small else {}, low, high)
+    mistrusted = [p for p in points if p.disagreement > 1e-3 and not p.kinks]
+    known = {} if "unfounded" in answers or mistrusted else answers  # what may be said of the function as a whole
+    small = function.size <= LARGEST and not mistrusted
+    descent = _way_down(function, places[0], values[0][1]) if small else None
+    low, high = box_around(places, reach)
+    if mistrusted:
+        found = Search([], [], low, high, how="not sought: backward's gradient is not the function's slope")
+    else:
+        hints = [descent.final] if descent is not None and np.isfinite(descent.final).all() else []
+        found = _critical(function, known, places, hints, low, high, reach, max(timeout / 5, 1.2 * timeout - (time.monotonic() - start)))
+    witnesses = [*places, *(c.place for c in found.points if not c.kink)]
+    character = _character(function, known, places[0], sample(function, witnesses, low, high, timeout / 10) if small else {}, low, high)
+    settle(character, found)
     mark_global(character, found.points, found.flat, found.complete)
     result = Study(
         function, points, _formula(answers.get("formula")), _formulas(answers.get("gradient", [])),
         [_formulas(row) for row in answers.get("hessian", [])], answers.get("engine_agrees"), answers.get("agreement", ""), character,
-        found.points, found.flat, found.complete, found.how, [], [*notes, *found.notes], (found.low, found.high),
+        found.points, found.flat, found.complete, found.how, [], [*notes, *found.notes], (found.low, found.high), descent, mistrusted,
+        "unfounded" in answers,
     )  # fmt: skip
-    result.descent = _way_down(function, places[0], values[0][1]) if small else None
     result.findings = sentences(result)
     return result
 
 
 def _places(f: Any, at: Any) -> tuple[Function, list[np.ndarray]]:
     """The function with its shapes, and every point of `at` flat."""
+    if isinstance(at, list) and not at:
+        raise StudyError("at=[] holds no point")
     if at is None:
         raise StudyError("a study needs a point: at=3.0, or at={'x': 3.0}")
     several = isinstance(at, list) and bool(at) and (
@@ -230,10 +256,21 @@ def _point(f: Function, x: np.ndarray, value: float, ours: np.ndarray, algebra: 
     scale = max(1.0, float(np.abs(ours).max(initial=0.0)))
     apart = [np.abs(ours - o) for o in (numeric, algebra) if o is not None]
     disagreement = max((float(a[np.isfinite(a)].max(initial=0.0)) for a in apart), default=0.0) / scale
-    return PointStudy(x, value, ours, algebra, numeric, size, ours / size if size > 0 else None, _behaviour(f, ours, size), disagreement)
+    off = np.flatnonzero(np.abs(ours - numeric) > 1e-3 * scale)[:KINKS]  # (nan compares as False)
+    suspects = sorted({*range(min(f.size, KINKS)), *map(int, off)}) if np.isfinite(ours).all() else []
+    kinks = {f.symbols[i]: k for i in suspects if (k := f.kink(x, i)) is not None}
+    direction = ours / size if size > 0 and math.isfinite(size) else None
+    return PointStudy(x, value, ours, algebra, numeric, size, direction, _behaviour(f, ours, size, kinks), disagreement, kinks)
 
 
-def _behaviour(f: Function, g: np.ndarray, size: float) -> str:
+def _behaviour(f: Function, g: np.ndarray, size: float, kinks: dict[str, tuple[float, float]]) -> str:
+    if kinks:
+        name, (left, right) = next(iter(kinks.items()))
+        more = f" (and along {', '.join(list(kinks)[1:6])})" if len(kinks) > 1 else ""
+        given = f"backward gives {g[f.symbols.index(name)]:.6g}, by convention"
+        if math.isinf(left) or math.isinf(right):
+            return f"the function jumps here along {name}{more}: it has no derivative; {given}"
+        return f"a kink along {name}{more}: slope {left + 0.0:.4g} to the left, {right + 0.0:.4g} to the right, so no derivative; {given}"
     if not np.isfinite(g).all():
         return "the gradient is not finite here"
     if size == 0:
@@ -246,7 +283,8 @@ def _behaviour(f: Function, g: np.ndarray, size: float) -> str:
 
 
 def _critical(
-    f: Function, answers: dict[str, Any], places: list[np.ndarray], low: np.ndarray, high: np.ndarray, reach: float, seconds: float
+    f: Function, answers: dict[str, Any], places: list[np.ndarray], hints: list[np.ndarray], low: np.ndarray, high: np.ndarray, reach: float,
+    seconds: float,
 ) -> Search:
     """Critical points: exact ones where algebra had all of them, else those that the numbers found."""
     flat = [_flat_set(f, s) for s in answers.get("flat_sets", [])]
@@ -254,17 +292,14 @@ def _critical(
         points = [_exact_point(f, c) for c in answers.get("critical", [])]
         return Search(points, flat, low, high, complete=True, how=answers.get("complete", "the function is constant"))
     if f.size > LARGEST:
-        return Search([], [], low, high, how=f"sought: {f.size:,} variables are more than the {LARGEST:,} for which a Hessian is computed")
-    found = search(f, places, reach, seconds)
+        return Search([], [], low, high, how=f"not sought: {f.size:,} variables are more than the {LARGEST:,} for which a Hessian is computed")
+    if answers.get("constant_hessian"):
+        return quadratic(f, low, high)
+    found = search(f, places, reach, seconds, hints)
+    if 1 < f.size <= KINKS and not found.points and hints and (tip := at_a_kink(f, hints[0])) is not None:
+        found.points = [tip]
     if flat:
         found.flat, found.points = flat, [c for c in found.points if not c.degenerate]
-    window = " × ".join(f"[{a:g}, {b:g}]" for a, b in zip(found.low, found.high))
-    if f.size > 3:
-        window = f"the box within {np.max(found.high - places[0]):g} of the point"
-    if f.size == 1:
-        found.how = f"found by scanning the derivative on {found.starts:,} points of {window}: outside it, or between two of them, there may be more"
-    else:
-        found.how = f"found by Newton's method from {found.starts} starts in {window}: there may be more"
     return found
 
 
@@ -322,16 +357,23 @@ def _named(f: Function, x: np.ndarray) -> str:
 
 
 def _way_down(f: Function, x: np.ndarray, gradient: np.ndarray) -> Descent | None:
-    """Where descent goes from the first point: a real run, with a rate that the curvature there bears, or a smaller one."""
+    """Where descent goes from the first point: a real run, with a rate that the curvature there bears, or a smaller one.
+
+    A step too long can jump over a pole or into another valley: a run on which the value hardly ever rises is preferred.
+    """
     if not np.isfinite(gradient).all():
         return None
     _, h = f.gradient_and_hessian(x)
     curved = float(np.abs(np.linalg.eigvalsh(h)).max()) if np.isfinite(h).all() else 0.0
-    lr = min(0.5 / curved, 1.0) if curved > 1e-9 else 0.1
-    run = descend(f.at_flat, x, lr=lr, steps=400, tolerance=1e-6)
-    for _ in range(5):
-        if run.stopped == "converged" or run.stopped == "out of steps" and run.losses[-1] <= run.losses[0]:
-            break
+    size = float(np.linalg.norm(gradient))
+    longest = max(1.0, 1 / size) if size > 0 else 1.0  # a first step is no longer than 1, or than the gradient
+    lr = min(0.5 / curved, longest) if curved > 1e-9 * size else 0.1 * longest
+    best: Descent | None = None
+    for _ in range(7):
+        run = descend(f.at_flat, x, lr=lr, steps=400, tolerance=1e-6 * min(1.0, size or 1.0))
+        if run.stopped != "diverged" and np.diff(run.losses, append=run.losses[-1]).max() <= 0.2 * (run.losses[0] - run.losses.min()):
+            return run  # to and fro across a kink is no harm
+        if best is None or best.stopped == "diverged" or run.stopped != "diverged" and run.losses[-1] < best.losses[-1]:
+            best = run
         lr /= 4
-        run = descend(f.at_flat, x, lr=lr, steps=400, tolerance=1e-6)
-    return run
+    return best

@@ -19,6 +19,7 @@ from .function import Function
 
 MEMORY = 4 * 2**30
 COMPONENTS = 12  # above this many variables formulas are no help to a reader
+LATE = "it took too long"
 MISSING = 'SymPy is not installed: pip install "glassgrad[see]" adds formulas and exact points'
 
 
@@ -91,8 +92,11 @@ def _collect(chunks: queue.SimpleQueue[bytes], timeout: float) -> dict[str, Any]
     elif "failed" in answers:
         answers["cut"] = f"SymPy gave up ({answers['failed']})"
     elif answers.get("skipped"):
-        late = [name for name, why in answers["skipped"]]
-        answers["cut"] = f"SymPy did not settle within its time: {', '.join(late)}"
+        late = ", ".join(name for name, why in answers["skipped"] if why == LATE)
+        stuck = ", ".join(name for name, why in answers["skipped"] if why != LATE)
+        answers["cut"] = "; ".join(
+            [f"SymPy did not settle within its time: {late}"] * bool(late) + [f"SymPy has no answer about: {stuck}"] * bool(stuck)
+        )
     return answers
 
 

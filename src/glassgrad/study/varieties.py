@@ -22,7 +22,10 @@ Part = tuple[str, Any]
 
 def critical_sets(f: Any, symbols: list[Any], slopes: list[Any]) -> Iterator[tuple[str, Any]]:
     """Answers about where the gradient is zero: "critical" points, "flat_sets", and "complete" with its reason."""
-    parts, whole = split([sp.expand(s) for s in slopes if s != 0], symbols)
+    system = [sp.expand(s) for s in slopes if s != 0]
+    if all(sp.total_degree(s, *symbols) == 1 for s in system):
+        system = _eliminated(system, symbols)
+    parts, whole = split(system, symbols)
     sets = []
     for kind, basis in parts:
         if kind == "set":
@@ -76,6 +79,13 @@ def split(system: list[Any], symbols: list[Any]) -> tuple[list[Part], bool]:
         else:
             parts.append(("set", basis))
     return parts, True
+
+
+def _eliminated(system: list[Any], symbols: list[Any]) -> list[Any]:
+    """A linear system after Gauss-Jordan elimination, so that its basis is found at once."""
+    matrix, right = sp.linear_eq_to_matrix(system, *symbols)
+    reduced, pivots = sp.Matrix.hstack(matrix, right).rref()
+    return [sum(a * s for a, s in zip(reduced.row(i), symbols)) - reduced[i, -1] for i in range(len(pivots))]
 
 
 def _changes_sign(p: Any, symbols: list[Any]) -> bool:
@@ -147,6 +157,8 @@ def _point(f: Any, symbols: list[Any], place: list[Any]) -> dict[str, Any]:
 
     exactly = all(p.is_Rational for p in place)
     value = f.subs(dict(zip(symbols, place if exactly else [p.evalf(40) for p in place])))
+    if not exactly and abs(value) < sp.Float("1e-30"):
+        value = sp.Integer(0)
     return {"place": [number(p) for p in place], "value": number(value), "kind": None, "exact": [exact(p) for p in place],
             "exact_value": exact(value) if exactly else None}  # fmt: skip
 

@@ -6,6 +6,8 @@ import pickle
 import sys
 from typing import Any
 
+from .symbolic import LATE
+
 
 def main() -> None:
     """Reads a pickled sheet from stdin; writes pickled (name, answer) pairs to stdout, the most wanted first.
@@ -37,11 +39,11 @@ def main() -> None:
                         for found in question(algebra):
                             answer(*found)
                 except TimeUp:
-                    skipped.append((name, "it took too long"))
+                    skipped.append((name, LATE))
                 except Exception as error:  # noqa: BLE001 - whatever SymPy raises, the other answers and the numbers stand
                     skipped.append((name, f"{type(error).__name__}: {error}"[:200]))
     except TimeUp:
-        skipped.append(("the rest", "it took too long"))
+        skipped.append(("the rest", LATE))
     except (Exception, MemoryError) as error:  # noqa: BLE001
         answer("failed", f"{type(error).__name__}: {error}"[:300])
     answer("skipped", skipped)
