@@ -53,6 +53,8 @@ def chosen(grad: Any, local: Any) -> Any:
         return np.where(local, grad, 0) if local.dtype == np.bool_ else np.where(local, grad * local, 0)
     if kind is np.bool_ or kind is bool:
         return grad if local else np.zeros_like(grad)[()]
+    if getattr(local, "dtype", None) == np.bool_:
+        return where(local, grad, 0)
     return where(local != 0, grad * local, 0)
 
 
