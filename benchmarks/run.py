@@ -237,7 +237,11 @@ def main() -> None:
         f"{os.cpu_count()} cores; medians of {args.rounds} turns, turn and turn about."
     )
     print("\n".join(["", *more, "", head]))
-    (HERE / "results.md").write_text("\n".join(["# Speed", "", head, "", *lines, "", *more, ""]))
+    measured = "\n".join([head, "", *lines, "", *more, ""])
+    (HERE / "results.md").write_text(f"# Speed\n\n{measured}")
+    readme = HERE.parent / "README.md"
+    before, mark, rest = readme.read_text().partition("<!-- speed: written by make bench -->\n")
+    readme.write_text(before + mark + measured + "<!-- end of speed -->" + rest.partition("<!-- end of speed -->")[2])
 
 
 if __name__ == "__main__":
