@@ -16,7 +16,7 @@ from ..dtypes import NUMBERS, result_dtype
 from ..tensor import Tensor
 from . import arrays
 from .declare import elementwise, opaque, vjp
-from .runtime import into, is_complex
+from .runtime import into, is_complex, saved_tensor
 
 # ------------------------------------------------------------------------------------------------ arithmetic
 NO_BOOL_MINUS = RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
@@ -27,7 +27,7 @@ mul = elementwise("mul", operator.mul, lambda other: other, lambda self: self, u
 _div = elementwise("div", operator.truediv, lambda other: 1 / other, lambda self, other: -self / (other * other),
                    ufunc=np.true_divide)  # fmt: skip
 rsub_number = elementwise("_rsub", lambda self, other: other - self, -1, node="RsubBackward1", floats=False,
-                          refuses={"*b": NO_BOOL_MINUS})  # fmt: skip
+                          refuses={"*b": NO_BOOL_MINUS}, shows={"alpha": 1})  # fmt: skip
 neg = elementwise("neg", operator.neg, -1, ufunc=np.negative, floats=False)
 reciprocal = elementwise("reciprocal", lambda self: 1 / self, lambda result: -result * result, ufunc=np.reciprocal)
 abs = elementwise("abs", np.absolute, lambda self: np.conj(self / np.where(self == 0, 1 + self, np.sqrt(self * np.conj(self))))
@@ -167,7 +167,8 @@ def _slope_by_base(self: Any, result: Any, base: Any) -> Any:
 
 
 pow_base = elementwise("_pow_base", lambda exponent, base: np.power(base, exponent, dtype=exponent.dtype), _slope_by_base,
-                       node="PowBackward2", floats=False)  # fmt: skip
+                       node="PowBackward2", floats=False, shows={
+                           "self": lambda node: node.base, "exponent": lambda node: saved_tensor(node, "self"), "base": ...})  # fmt: skip
 
 
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:

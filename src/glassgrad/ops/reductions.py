@@ -51,6 +51,11 @@ def one_axis(name: str, dim: Any, ndim: int) -> Any:
     return axes(dim, ndim)
 
 
+def dims_of(node: Any) -> Any:
+    """The dims that a node reduced, as PyTorch shows them."""
+    return node.dim if node.dim is None or isinstance(node.dim, tuple) else (node.dim,)
+
+
 def spread(grad: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     """A reduced gradient over the shape it was reduced from, as a read-only view."""
     if dim is not None and not keepdim and len(shape):
@@ -72,13 +77,13 @@ def _as_it_is(x: Any) -> dict[str, Any]:
 _sum = linear("_sum", lambda self: np.add.reduce(self, None, self.dtype) if type(self) is np.ndarray else np.sum(self),
               lambda grad, self_shape: np.broadcast_to(grad, self_shape), node="SumBackward0")  # fmt: skip
 _sum_dim = linear("_sum_dim", lambda self, dim, keepdim: np.sum(self, axis=dim, keepdims=keepdim, **_as_it_is(self)),
-                  lambda grad, self_shape, dim, keepdim: spread(grad, self_shape, dim, keepdim), node="SumBackward1")  # fmt: skip
+                  lambda grad, self_shape, dim, keepdim: spread(grad, self_shape, dim, keepdim), node="SumBackward1", shows={"dim": dims_of})  # fmt: skip
 _mean = linear("_mean", lambda self: np.mean(self),
                lambda grad, self_shape: np.broadcast_to(grad / max(math.prod(self_shape), 1), self_shape), node="MeanBackward0",
                shows={"self_sym_numel": lambda node: math.prod(node.self_shape)})  # fmt: skip
 _mean_dim = linear("_mean_dim", lambda self, dim, keepdim: np.mean(self, axis=dim, keepdims=keepdim),
                    lambda grad, self_shape, dim, keepdim: spread(grad, self_shape, dim, keepdim) / _how_many(self_shape, dim),
-                   node="MeanBackward1")  # fmt: skip
+                   node="MeanBackward1", shows={"dim": dims_of, "self_sym_numel": lambda node: math.prod(node.self_shape)})  # fmt: skip
 
 
 def _how_many(shape: tuple[int, ...], dim: Any) -> int:
@@ -160,8 +165,8 @@ def _variance(self: Any, dim: Any, keepdim: bool, correction: float) -> Any:
     return np.var(self, axis=dim, keepdims=keepdim, ddof=correction)
 
 
-_var = vjp("_var", _variance, node="VarBackward0", self=_centred)
-_std = vjp("_std", lambda self, dim, keepdim, correction: np.sqrt(_variance(self, dim, keepdim, correction)), node="StdBackward0",
+_var = vjp("_var", _variance, node="VarBackward0", shows={"dim": dims_of}, self=_centred)
+_std = vjp("_std", lambda self, dim, keepdim, correction: np.sqrt(_variance(self, dim, keepdim, correction)), node="StdBackward0", shows={"dim": dims_of},
            self=lambda grad, self, result, dim, keepdim, correction: _centred(
                np.where(result == 0, 0, grad / (2 * result)), self, dim, keepdim, correction))  # fmt: skip
 
@@ -335,7 +340,7 @@ cumprod = _running("cumprod", _cumprod)
 cumsum.__doc__ = "Running sums along `dim`."
 cumprod.__doc__ = "Running products along `dim`."
 
-_logsumexp = vjp("_logsumexp", lambda self, dim, keepdim: arrays.logsumexp(self, dim, keepdim), node="LogsumexpBackward0",
+_logsumexp = vjp("_logsumexp", lambda self, dim, keepdim: arrays.logsumexp(self, dim, keepdim), node="LogsumexpBackward0", shows={"dim": dims_of},
                  self=lambda grad, self, result, dim, keepdim: spread(grad, self.shape, dim, keepdim)
                  * conj(np.exp(self - unreduced(result, dim, keepdim))))  # fmt: skip
 
@@ -427,7 +432,7 @@ def _norm_vjp(grad: Any, self: Any, result: Any, ord: float, dim: Any, keepdim: 
     return np.where(nowhere, 0 * self, g * np.sign(self) * np.where(nowhere, 1 + 0 * ratio, ratio) ** (ord - 1))
 
 
-vector_norm_ = vjp("_vector_norm", _norm_value, node="LinalgVectorNormBackward0", self=_norm_vjp)
+vector_norm_ = vjp("_vector_norm", _norm_value, node="LinalgVectorNormBackward0", shows={"dim": dims_of}, self=_norm_vjp)
 
 
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Tensor | None = None, dtype: Any = None) -> Tensor:
