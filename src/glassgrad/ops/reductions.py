@@ -74,7 +74,7 @@ def _as_it_is(x: Any) -> dict[str, Any]:
     return {"dtype": x.dtype} if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "iu" else {}
 
 
-_sum = linear("_sum", lambda self: np.add.reduce(self, None, self.dtype) if type(self) is np.ndarray else np.sum(self),
+_sum = linear("_sum", lambda self: np.add.reduce(self, None, self.dtype) if type(self) is np.ndarray else np.sum(self, **_as_it_is(self)),
               lambda grad, self_shape: np.broadcast_to(grad, self_shape), node="SumBackward0")  # fmt: skip
 _sum_dim = linear("_sum_dim", lambda self, dim, keepdim: np.sum(self, axis=dim, keepdims=keepdim, **_as_it_is(self)),
                   lambda grad, self_shape, dim, keepdim: spread(grad, self_shape, dim, keepdim), node="SumBackward1", shows={"dim": dims_of})  # fmt: skip
@@ -376,9 +376,10 @@ def _normalised(name: str, op: Callable[..., Tensor]) -> Callable[..., Tensor]:
             raise TypeError(f"{name}() received an invalid combination of arguments: it needs dim, the dim whose values it normalises")
         if dtype is not None:
             input = input.to(as_dtype(dtype))
-        if input._data.dtype.kind in "iub" and input._data.size:
-            raise errors.no_kernel(f"{name}_lastdim_kernel_impl" if name == "log_softmax" else f"{name}_kernel_impl", input._data.dtype)
         d = one_axis(name, axis if dim is None else dim, input._data.ndim)
+        if input._data.dtype.kind in "iub" and input._data.size:
+            last = "lastdim_" if d == () or d == input._data.ndim - 1 else ""
+            raise errors.no_kernel(f"{name}_{last}kernel_impl", input._data.dtype)
         if d == ():
             return op(input.reshape(1), 0).reshape(())
         return op(input, d)
@@ -421,15 +422,15 @@ def _norm_vjp(grad: Any, self: Any, result: Any, ord: float, dim: Any, keepdim: 
     if ord == 0:
         return np.zeros_like(self)
     if ord == 1:
-        return g * np.sign(self)
+        return g * arrays.sign(self)
     if ord == 2:
         return self * np.where(r == 0, 0 * g, g / np.where(r == 0, 1 + 0 * r, r))
     if ord in (math.inf, -math.inf):
         mask = arrays.astype(np.abs(self) == r, r.dtype)
-        return np.sign(self) * (g * mask / np.sum(mask, axis=dim, keepdims=True))
+        return arrays.sign(self) * (g * mask / np.sum(mask, axis=dim, keepdims=True))
     nowhere = np.logical_or(r == 0, self == 0) if ord < 2 else (r == 0)
     ratio = np.where(nowhere, 0 * self, np.abs(self) / np.where(r == 0, 1 + 0 * r, r))
-    return np.where(nowhere, 0 * self, g * np.sign(self) * np.where(nowhere, 1 + 0 * ratio, ratio) ** (ord - 1))
+    return np.where(nowhere, 0 * self, g * arrays.sign(self) * np.where(nowhere, 1 + 0 * ratio, ratio) ** (ord - 1))
 
 
 vector_norm_ = vjp("_vector_norm", _norm_value, node="LinalgVectorNormBackward0", shows={"dim": dims_of}, self=_norm_vjp)

@@ -433,6 +433,8 @@ def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
     if input._data.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
+    if input._data.dtype.kind == "b":
+        raise errors.no_kernel("trace", input._data.dtype)
     return _trace(input if input._data.dtype.kind in "fc" else to(input, np.dtype(np.int64)))
 
 
