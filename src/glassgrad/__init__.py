@@ -144,7 +144,8 @@ from .ops.extremes import max_ as max
 from .ops.extremes import min_ as min
 from .ops.gathers import argsort, gather, index_select, sort, take_along_dim, topk
 from .ops.indexing import index_put, masked_fill, masked_select, narrow, select
-from .ops.joins import cat, chunk, column_stack, concat, concatenate, diff, dstack, hstack, split, stack, unbind, vstack
+from .ops.joins import cat, chunk, column_stack, concat, concatenate, diff, dstack, hstack, stack, unbind, vstack
+from .ops.joins import split_ as split
 from .ops.legacy import TYPES as _legacy
 from .ops.products import bmm, dot, einsum, ger, matmul, mm, mv, outer
 from .ops.random import (

@@ -106,8 +106,9 @@ def _sigmoid(x: Any) -> Any:
 @array_function
 def sign(x: Any) -> Any:
     """-1, 0 or 1; 0 for NaN."""
-    s = np.sign(x)
-    return np.nan_to_num(s, nan=0.0) if x.dtype.kind == "f" else s
+    if x.dtype.kind == "f":
+        return np.subtract(x > 0, x < 0, dtype=x.dtype) if type(x) is np.ndarray else np.sign(x) if x == x else x.dtype.type(0)
+    return x if x.dtype.kind == "b" else np.sign(x)
 
 
 @array_function
@@ -213,7 +214,7 @@ def pick(x: Any, index: Any, dim: int) -> Any:
     """The elements of x that `index` names along a dim: out[i][j] = x[index[i][j]][j]."""
     if type(index) not in PLAIN:
         return _by_index(pick, x, index, dim)
-    return x[_grid(index, dim)] if x.ndim else x + 0
+    return x[_grid(index, dim) if x.ndim else ()]
 
 
 @array_function

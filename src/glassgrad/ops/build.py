@@ -53,7 +53,10 @@ def build(op: Op) -> None:
     for name in op_saves + shapes + statics:
         body[f"_saved_{_public_saved(name)}"] = property(_reader(name, op_saves))
     for name, shown in op.shows.items():
-        body[f"_saved_{name}"] = property(shown) if callable(shown) else shown
+        if shown is Ellipsis:
+            del body[f"_saved_{name}"]
+        else:
+            body[f"_saved_{name}"] = property(shown) if callable(shown) else shown
     if "::" in op.node_name:
         body["name"] = lambda self: op.node_name
     op.node = type(op.node_name.rpartition("::")[2], (Node,), body)
@@ -116,7 +119,7 @@ def _reader(name: str, saves: tuple[str, ...]) -> Callable[[Any], Any]:
         if name in saves:
             return saved_tensor(node, name) if hasattr(node, "s_" + name) else None
         value = getattr(node, name)
-        return value
+        return Tensor._wrap(value) if isinstance(value, ndarray) else value
 
     return read
 

@@ -64,10 +64,10 @@ def linear(name: str, forward: Any, transpose: Any, *, node: str | None = None, 
 
 
 def vjp(name: str, forward: Any, *, node: str | None = None, broadcast: bool = False, tensors: tuple[str, ...] | None = None,
-        doc: str | None = None, method: bool = True, **rules: Any) -> Any:  # fmt: skip
+        doc: str | None = None, method: bool = True, shows: dict[str, Any] | None = None, **rules: Any) -> Any:  # fmt: skip
     """An op of any other kind: for each input that has a gradient, its vector-Jacobian product."""
     params = _params(forward, len(rules))
-    return _declare(name, "vjp", forward, rules, params, tensors or tuple(rules), node, None, False, broadcast, False, doc, method)
+    return _declare(name, "vjp", forward, rules, params, tensors or tuple(rules), node, None, False, broadcast, False, doc, method, None, shows)
 
 
 def _params(forward: Any, tensors: int) -> list[inspect.Parameter]:

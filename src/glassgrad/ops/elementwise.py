@@ -24,16 +24,32 @@ NO_BOOL_MINUS = RuntimeError("Subtraction, the `-` operator, with a bool tensor 
 _add = elementwise("add", operator.add, 1, 1, ufunc=np.add, floats=False, shows={"alpha": 1})
 _sub = elementwise("sub", operator.sub, 1, -1, ufunc=np.subtract, floats=False, refuses={"*b": NO_BOOL_MINUS}, shows={"alpha": 1})
 mul = elementwise("mul", operator.mul, lambda other: other, lambda self: self, ufunc=np.multiply, floats=False)
-_div = elementwise("div", operator.truediv, lambda other: 1 / other, lambda self, other: -self / (other * other),
+def _inverse(other: Any) -> Any:
+    """1 / other; a Python 0, too, has an infinite one."""
+    try:
+        return 1 / other
+    except ZeroDivisionError:
+        return math.copysign(math.inf, other)
+
+
+_div = elementwise("div", operator.truediv, lambda other: _inverse(other), lambda self, other: -((self / other) / other),
                    ufunc=np.true_divide)  # fmt: skip
 rsub_number = elementwise("_rsub", lambda self, other: other - self, -1, node="RsubBackward1", floats=False,
-                          refuses={"*b": NO_BOOL_MINUS})  # fmt: skip
+                          refuses={"*b": NO_BOOL_MINUS}, shows={"alpha": 1})  # fmt: skip
 neg = elementwise("neg", operator.neg, -1, ufunc=np.negative, floats=False)
 reciprocal = elementwise("reciprocal", lambda self: 1 / self, lambda result: -result * result, ufunc=np.reciprocal)
 abs = elementwise("abs", np.absolute, lambda self: np.conj(self / np.where(self == 0, 1 + self, np.sqrt(self * np.conj(self))))
-                  if is_complex(self) else np.sign(self), floats=False, refuses={"b": "abs_cpu"})  # fmt: skip
-_remainder_number = elementwise("_remainder_number", lambda self, other: np.remainder(self, other), 1, node="RemainderBackward0", floats=False)
-_remainder = elementwise("remainder", np.remainder, 1, lambda self, other: -np.floor(self / other), node="RemainderBackward1", floats=False,
+                  if is_complex(self) else arrays.sign(self), floats=False, refuses={"b": "abs_cpu"})  # fmt: skip
+def _mod(self: Any, other: Any) -> Any:
+    """The remainder with the sign of other; where it is 0, with the sign of self, as C's fmod leaves it."""
+    if self.dtype.kind in "iu":
+        return np.remainder(self, other)
+    left = np.fmod(self, other)
+    return arrays.where(np.logical_and(left != 0, (left < 0) != (other < 0)), left + other, left)
+
+
+_remainder_number = elementwise("_remainder_number", lambda self, other: _mod(self, other), 1, node="RemainderBackward0", floats=False)
+_remainder = elementwise("remainder", _mod, 1, lambda self, other: -np.floor_divide(self, other), node="RemainderBackward1", floats=False, ufunc=np.remainder,
                          refuses={"b": "remainder_cpu", "c": "remainder_cpu"})  # fmt: skip
 _fmod_number = elementwise("_fmod_number", lambda self, other: np.fmod(self, other), 1, node="FmodBackward0", floats=False)
 _fmod = elementwise("fmod", np.fmod, 1, lambda self, other: -np.trunc(self / other), node="FmodBackward1", floats=False,
@@ -93,6 +109,9 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
             other = other.item() if isinstance(other, np.generic) else other
         else:
             return NotImplemented
+    if input._data.dtype.kind in "iub":
+        dtype = result_dtype([input._data, other])
+        return sub(_typed(other, dtype) if dtype.kind in "fc" else Tensor._wrap(number_as(other, dtype)), input, alpha=alpha)
     return rsub_number(input if alpha == 1 else mul(input, alpha), other)
 
 
@@ -129,7 +148,7 @@ def rdiv(input: Tensor, other: Any) -> Tensor:
 
 def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """input²."""
-    return pow_number(input, 2, out=out)
+    return pow(input, 2, out=out)
 
 
 # ------------------------------------------------------------------------------------------------ powers
@@ -160,14 +179,21 @@ pow_tensor = elementwise(
     lambda self, exponent: np.where(exponent == 0, np.zeros_like(self), exponent * self ** np.where(exponent == 0, 1 + 0 * exponent, exponent - 1)),
     _slope_by_exponent, node="PowBackward1", floats=False, ufunc=np.power, refuses={"b": "pow"},
 )  # fmt: skip
+def _power_of_number(base: Any, exponent: Any) -> Any:
+    if exponent.dtype.kind in "iu":
+        return _power_of_tensors(np.full(exponent.shape, base, exponent.dtype)[()], exponent)
+    return np.power(base, exponent, dtype=exponent.dtype)
+
+
 def _slope_by_base(self: Any, result: Any, base: Any) -> Any:
     if base == 0:
         return np.where(self >= 0, 0 * result, -math.inf * result)
     return result * (math.log(base) if base > 0 else math.nan)
 
 
-pow_base = elementwise("_pow_base", lambda exponent, base: np.power(base, exponent, dtype=exponent.dtype), _slope_by_base,
-                       node="PowBackward2", floats=False)  # fmt: skip
+pow_base = elementwise("_pow_base", lambda exponent, base: _power_of_number(base, exponent), _slope_by_base,
+                       node="PowBackward2", floats=False, shows={
+                           "self": lambda node: node.base, "exponent": lambda node: saved_tensor(node, "self"), "base": ...})  # fmt: skip
 
 
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
@@ -176,6 +202,8 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, Tensor):
             raise errors.argument("pow", "input", 1, "Tensor", input)
         data = input._data
+        if data.dtype.kind == "b" and type(exponent) is bool:
+            return logical_or(input, Tensor._wrap(np.bool_(not exponent)), out=out)
         if data.dtype.kind in "iub" and type(exponent) is int and exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         if data.dtype.kind in "iu" and type(exponent) in (float, complex) or data.dtype.kind == "b" and exponent is not True and exponent is not False:
@@ -282,7 +310,7 @@ frac = elementwise("frac", lambda self: self - np.trunc(self), 1, floats=False, 
 trunc = elementwise("trunc", np.trunc, 0, floats=False, refuses={
     "b": "trunc_vml_cpu", "c": NotImplementedError("trunc is not supported for complex inputs")})  # fmt: skip
 _round = elementwise("_round", lambda self: self if self.dtype.kind in "iub" else np.rint(self), 0, node="RoundBackward0", floats=False,
-                     ufunc=np.rint)  # fmt: skip
+                     ufunc=np.rint, refuses={"b": "round_vml_cpu"})  # fmt: skip
 
 
 _round_decimals = elementwise("_round_decimals", lambda self, decimals: np.round(self, decimals), 0, node="RoundBackward1", floats=False)

@@ -12,7 +12,7 @@ from ..tensor import Tensor
 from . import arrays
 from .declare import vjp
 from .elementwise import maximum, minimum
-from .reductions import axes, names, one_axis, spread, unreduced
+from .reductions import axes, dims_of, names, one_axis, spread, unreduced
 from .runtime import into
 
 
@@ -22,8 +22,10 @@ def _shared_equally(grad: Any, self: Any, result: Any, dim: Any, keepdim: bool) 
     return spread(grad, self.shape, dim, keepdim) * (mask / np.sum(mask, axis=dim, keepdims=True))
 
 
-amax_ = vjp("_amax", lambda self, dim, keepdim: np.max(self, axis=dim, keepdims=keepdim), node="AmaxBackward0", self=_shared_equally)
-amin_ = vjp("_amin", lambda self, dim, keepdim: np.min(self, axis=dim, keepdims=keepdim), node="AminBackward0", self=_shared_equally)
+amax_ = vjp("_amax", lambda self, dim, keepdim: np.max(self, axis=dim, keepdims=keepdim), node="AmaxBackward0", self=_shared_equally,
+             shows={"dim": lambda node: dims_of(node) or ()})  # fmt: skip
+amin_ = vjp("_amin", lambda self, dim, keepdim: np.min(self, axis=dim, keepdims=keepdim), node="AminBackward0", self=_shared_equally,
+             shows={"dim": lambda node: dims_of(node) or ()})  # fmt: skip
 _max_all = vjp("_max_all", lambda self: np.max(self), node="MaxBackward1",
                self=lambda grad, self, result: _shared_by_all(grad, self, result))  # fmt: skip
 _min_all = vjp("_min_all", lambda self: np.min(self), node="MinBackward1",

@@ -124,6 +124,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     d = wrap_dim(dim, input._data.ndim)
     if not 0 <= k <= (input._data.shape[d] if input._data.ndim else 1):
         raise RuntimeError("selected index k out of range")
+    if input._data.dtype.kind == "b":
+        raise RuntimeError("topk does not support bool dtypes on CPU")
     order = _order(input._data, d, largest)[(slice(None),) * d + (slice(k),)] if input._data.ndim else np.int64(0)
     values, indices = _topk(input, order, d), Tensor._wrap(order)
     return topk_result(values, indices) if out is None else topk_result(into(out[0], values), into(out[1], indices))

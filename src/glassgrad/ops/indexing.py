@@ -38,12 +38,17 @@ _slice = linear("_slice", lambda self, index: self[index], lambda grad, self_sha
                     "dim": lambda node: _chosen(node)[0], "start": lambda node: _chosen(node)[1].start or 0, "step": lambda node: _chosen(node)[1].step or 1,
                     "end": lambda node: sys.maxsize if _chosen(node)[1].stop is None else _chosen(node)[1].stop})  # fmt: skip
 _alias = linear("_alias_view", lambda self: self[...], lambda grad: grad, node="AliasBackward0", view=True)
+def _indices(node: Any) -> tuple[Any, ...]:
+    return tuple(Tensor._wrap(i) if isinstance(i, np.ndarray) else None for i in node.index)
+
+
 _index = linear("_index", lambda self, index: arrays.take(self, index), lambda grad, self_shape, index: arrays.embed_add(grad, index, self_shape),
-                node="IndexBackward0")  # fmt: skip
+                node="IndexBackward0", shows={"index": ..., "indices": _indices})  # fmt: skip
 
 
 _masked_select = linear("_masked_select", lambda self, index: arrays.take(self, index),
-                        lambda grad, self_shape, index: arrays.embed_add(grad, index, self_shape), node="MaskedSelectBackward0")  # fmt: skip
+                        lambda grad, self_shape, index: arrays.embed_add(grad, index, self_shape), node="MaskedSelectBackward0",
+                        shows={"index": ..., "mask": lambda node: _indices(node)[0]})  # fmt: skip
 
 
 def select(input: Tensor, dim: int, index: Any) -> Tensor:

@@ -25,6 +25,7 @@ class Join(Node):
     __slots__ = ("dim", "shapes")
     dim: int
     shapes: Any
+    _saved_dim = property(lambda self: self.dim)
 
     def backward(self, grad: Any, freed: Any) -> tuple[Any, ...]:
         return self.pieces(grad)
@@ -122,7 +123,7 @@ def cat(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Tensor | No
     return _joined(CatBackward0, items, data, d, out)
 
 
-def stack(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
+def stack(tensors: Any, dim: int = 0, *, axis: int | None = None, out: Tensor | None = None) -> Tensor:
     """The tensors side by side along a new dim."""
     items = _list(tensors, "stack")
     if not items:
@@ -136,7 +137,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
                 ),
                 where=errors.line_of(errors.users_place()), fix="cat joins tensors of different sizes along a dim that they have",
             )  # fmt: skip
-    d = wrap_dim(dim, len(first) + 1)
+    d = wrap_dim(dim if axis is None else axis, len(first) + 1)
     dtype = result_dtype([x._data for x in items])
     data = np.stack([x._data for x in items], d, dtype=dtype, casting="unsafe")
     return _joined(StackBackward0, items, data, d, out)
@@ -190,6 +191,7 @@ class Parts(Node):
     pieces: Any
     dtype: Any
     outputs = property(lambda self: len(self.pieces))  # type: ignore[assignment]
+    _saved_dim = property(lambda self: self.dim)
 
     def backward(self, grad: Any, freed: Any) -> tuple[Any, ...]:
         return (self.join([np.zeros(p, self.dtype) if g is None else g for g, p in zip(grad, self.pieces)]),)
@@ -204,10 +206,12 @@ class Parts(Node):
 
 class SplitBackward0(Parts):
     __slots__ = ()
+    _saved_split_size = property(lambda self: self.pieces[0][self.dim])
 
 
 class SplitWithSizesBackward0(Parts):
     __slots__ = ()
+    _saved_split_sizes = property(lambda self: tuple(p[self.dim] for p in self.pieces))
 
 
 class UnbindBackward0(Parts):
@@ -265,6 +269,11 @@ def split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 builtin_sum = sum
+
+
+def split_(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of consecutive pieces along `dim`: all of one size (the last may be smaller), or of the sizes listed."""
+    return split(tensor, split_size_or_sections, dim)
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:

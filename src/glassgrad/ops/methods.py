@@ -15,6 +15,7 @@ from . import copies, extremes, gathers, indexing, joins, numpy_protocol, produc
 from . import elementwise as e
 from .creation import new_full, new_tensor
 from .declare import in_place
+from .runtime import number_as
 
 FUNCTIONS = dict(
     add=e.add, sub=e.sub, subtract=e.sub, multiply=e.mul, div=e.div, divide=e.div, true_divide=e.div, pow=e.pow, square=e.square,
@@ -48,7 +49,7 @@ def _reversed(op: Any) -> Any:
         other = numpy_protocol.as_operand(other)
         if other is None:
             return NotImplemented
-        return op(other if isinstance(other, Tensor) else Tensor._wrap(np.asarray(other, numpy_protocol._weak(other, self))[()]), self)
+        return op(other if isinstance(other, Tensor) else Tensor._wrap(number_as(other, numpy_protocol._weak(other, self))), self)
 
     return operator
 

@@ -239,12 +239,14 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     arrays.diagonal: shapes.diagonal,
     arrays.passed: elementwise._step,
     arrays.embed_diagonal: lambda grad, shape, offset, dim1, dim2: shapes._embed_diagonal(grad, shape, offset, dim1, dim2),
+    arrays.sign: elementwise.sgn,
     arrays.pick: gathers._gather,
     arrays.put_back: gathers._put_back,
     arrays.take: lambda x, index: indexing._index(x, index),
     indexing._placed: lambda x, values, index, accumulate: indexing._put(x, _tensor(values).to(x.dtype), index, accumulate),
 }
 UFUNCS[np.sign] = lambda x: elementwise.sgn(x) if x._data.dtype.kind == "c" else elementwise.sign(x)
+UFUNCS[np.floor_divide] = elementwise._div_floor
 UFUNCS[np.matmul] = products.matmul
 UFUNCS[np.conjugate] = shapes.conj
 UFUNCS[np.positive] = lambda x: x

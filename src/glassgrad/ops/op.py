@@ -16,7 +16,7 @@ class Op:
         self.name, self.kind, self.forward, self.rules, self.params, self.tensors = name, kind, forward, rules, params, tensors
         self.node_name, self.ufunc, self.floats, self.broadcast, self.view, self.doc = node, ufunc, floats, broadcast, view, doc
         self.refuses = refuses or {}  # kinds of dtype that PyTorch has no kernel for: its name, or the exception
-        self.shows = shows or {}  # what the node shows as _saved_… beside what it saves: a value, or a function of the node
+        self.shows = shows or {}  # what the node shows as _saved_… where PyTorch shows it otherwise: a value, a function of the node, or ... for nothing
         self.statics = tuple(p.name for p in params if p.name not in tensors)
         self.edges = tuple(t for t in tensors if t in rules)  # masks and indices have none
         self.wants = {t: tuple(inspect.signature(r).parameters) if callable(r) else () for t, r in rules.items()}

@@ -69,6 +69,8 @@ def _mv_value(self: Any, vec: Any) -> Any:
     if self.shape[1] != vec.shape[0]:
         n, m = self.shape
         raise RuntimeError(f"size mismatch, got input ({n}), mat ({n}x{m}), vec ({vec.shape[0]})")
+    if self.dtype.kind == "b":
+        raise errors.no_kernel("addmv_impl_cpu", self.dtype)
     return np.matmul(self, vec)
 
 

@@ -52,6 +52,11 @@ def one_axis(name: str, dim: Any, ndim: int) -> Any:
     return axes(dim, ndim)
 
 
+def dims_of(node: Any) -> Any:
+    """The dims that a node reduced, as PyTorch shows them."""
+    return node.dim if node.dim is None or isinstance(node.dim, tuple) else (node.dim,)
+
+
 def spread(grad: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     """A reduced gradient over the shape it was reduced from, as a read-only view."""
     if dim is not None and not keepdim and len(shape):
@@ -70,16 +75,16 @@ def _as_it_is(x: Any) -> dict[str, Any]:
     return {"dtype": x.dtype} if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "iu" else {}
 
 
-_sum = linear("_sum", lambda self: np.add.reduce(self, None, self.dtype) if type(self) is np.ndarray else np.sum(self),
+_sum = linear("_sum", lambda self: np.add.reduce(self, None, self.dtype) if type(self) is np.ndarray else np.sum(self, **_as_it_is(self)),
               lambda grad, self_shape: np.broadcast_to(grad, self_shape), node="SumBackward0")  # fmt: skip
 _sum_dim = linear("_sum_dim", lambda self, dim, keepdim: np.sum(self, axis=dim, keepdims=keepdim, **_as_it_is(self)),
-                  lambda grad, self_shape, dim, keepdim: spread(grad, self_shape, dim, keepdim), node="SumBackward1")  # fmt: skip
+                  lambda grad, self_shape, dim, keepdim: spread(grad, self_shape, dim, keepdim), node="SumBackward1", shows={"dim": dims_of})  # fmt: skip
 _mean = linear("_mean", lambda self: np.mean(self),
                lambda grad, self_shape: np.broadcast_to(grad / max(math.prod(self_shape), 1), self_shape), node="MeanBackward0",
                shows={"self_sym_numel": lambda node: math.prod(node.self_shape)})  # fmt: skip
 _mean_dim = linear("_mean_dim", lambda self, dim, keepdim: np.mean(self, axis=dim, keepdims=keepdim),
                    lambda grad, self_shape, dim, keepdim: spread(grad, self_shape, dim, keepdim) / _how_many(self_shape, dim),
-                   node="MeanBackward1")  # fmt: skip
+                   node="MeanBackward1", shows={"dim": dims_of, "self_sym_numel": lambda node: math.prod(node.self_shape)})  # fmt: skip
 
 
 def _how_many(shape: tuple[int, ...], dim: Any) -> int:
@@ -161,8 +166,8 @@ def _variance(self: Any, dim: Any, keepdim: bool, correction: float) -> Any:
     return np.var(self, axis=dim, keepdims=keepdim, ddof=correction)
 
 
-_var = vjp("_var", _variance, node="VarBackward0", self=_centred)
-_std = vjp("_std", lambda self, dim, keepdim, correction: np.sqrt(_variance(self, dim, keepdim, correction)), node="StdBackward0",
+_var = vjp("_var", _variance, node="VarBackward0", shows={"dim": dims_of}, self=_centred)
+_std = vjp("_std", lambda self, dim, keepdim, correction: np.sqrt(_variance(self, dim, keepdim, correction)), node="StdBackward0", shows={"dim": dims_of},
            self=lambda grad, self, result, dim, keepdim, correction: _centred(
                np.where(result == 0, 0, grad / (2 * result)), self, dim, keepdim, correction))  # fmt: skip
 
@@ -336,7 +341,7 @@ cumprod = _running("cumprod", _cumprod)
 cumsum.__doc__ = "Running sums along `dim`."
 cumprod.__doc__ = "Running products along `dim`."
 
-_logsumexp = vjp("_logsumexp", lambda self, dim, keepdim: arrays.logsumexp(self, dim, keepdim), node="LogsumexpBackward0",
+_logsumexp = vjp("_logsumexp", lambda self, dim, keepdim: arrays.logsumexp(self, dim, keepdim), node="LogsumexpBackward0", shows={"dim": dims_of},
                  self=lambda grad, self, result, dim, keepdim: spread(grad, self.shape, dim, keepdim)
                  * conj(np.exp(self - unreduced(result, dim, keepdim))))  # fmt: skip
 
@@ -380,8 +385,6 @@ def _normalised(name: str, op: Callable[..., Tensor]) -> Callable[..., Tensor]:
             raise TypeError(f"{name}() received an invalid combination of arguments: it needs dim, the dim whose values it normalises")
         if dtype is not None:
             input = input.to(as_dtype(dtype))
-        if input._data.dtype.kind in "iub" and input._data.size:
-            raise errors.no_kernel(f"{name}_lastdim_kernel_impl" if name == "log_softmax" else f"{name}_kernel_impl", input._data.dtype)
         d = one_axis(name, axis if dim is None else dim, input._data.ndim)
         return op(input, d)
 
@@ -423,18 +426,18 @@ def _norm_vjp(grad: Any, self: Any, result: Any, ord: float, dim: Any, keepdim: 
     if ord == 0:
         return np.zeros_like(self)
     if ord == 1:
-        return g * np.sign(self)
+        return g * arrays.sign(self)
     if ord == 2:
         return self * np.where(r == 0, 0 * g, g / np.where(r == 0, 1 + 0 * r, r))
     if ord in (math.inf, -math.inf):
         mask = arrays.astype(np.abs(self) == r, r.dtype)
-        return np.sign(self) * (g * mask / np.sum(mask, axis=dim, keepdims=True))
+        return arrays.sign(self) * (g * mask / np.sum(mask, axis=dim, keepdims=True))
     nowhere = np.logical_or(r == 0, self == 0) if ord < 2 else (r == 0)
     ratio = np.where(nowhere, 0 * self, np.abs(self) / np.where(r == 0, 1 + 0 * r, r))
-    return np.where(nowhere, 0 * self, g * np.sign(self) * np.where(nowhere, 1 + 0 * ratio, ratio) ** (ord - 1))
+    return np.where(nowhere, 0 * self, g * arrays.sign(self) * np.where(nowhere, 1 + 0 * ratio, ratio) ** (ord - 1))
 
 
-vector_norm_ = vjp("_vector_norm", _norm_value, node="LinalgVectorNormBackward0", self=_norm_vjp)
+vector_norm_ = vjp("_vector_norm", _norm_value, node="LinalgVectorNormBackward0", shows={"dim": dims_of}, self=_norm_vjp)
 
 
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Tensor | None = None, dtype: Any = None) -> Tensor:

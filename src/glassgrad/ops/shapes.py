@@ -171,8 +171,12 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dim as several."""
     shape = input._data.shape
-    d = wrap_dim(dim, len(shape))
-    return view(input, shape[:d] + inferred(tuple(sizes), shape[d]) + shape[d + 1 :])
+    d, parts = wrap_dim(dim, len(shape)), tuple(sizes)
+    if -1 not in parts and math.prod(parts) != shape[d]:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim {d} ({shape[d]}) in the input tensor"
+        )
+    return view(input, shape[:d] + inferred(parts, shape[d]) + shape[d + 1 :])
 
 
 def ravel(input: Tensor) -> Tensor:
@@ -180,8 +184,9 @@ def ravel(input: Tensor) -> Tensor:
     return reshape(input, -1)
 
 
-def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+def squeeze(input: Tensor, dim: Any = None, *, axis: Any = None) -> Tensor:
     """Without its dims of size 1, or without those of `dim` that are."""
+    dim = axis if dim is None else dim
     if dim is None:
         return _squeeze(input)
     if isinstance(dim, (tuple, list)):
@@ -189,9 +194,11 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     return _squeeze_dim(input, wrap_dim(dim, input._data.ndim))
 
 
-def unsqueeze(input: Tensor, dim: int) -> Tensor:
+def unsqueeze(input: Tensor, dim: Any = None, *, axis: Any = None) -> Tensor:
     """With a dim of size 1 at `dim`."""
-    return _unsqueeze(input, wrap_dim(dim, input._data.ndim + 1))
+    if dim is None and axis is None:
+        raise TypeError('unsqueeze() missing 1 required positional arguments: "dim"')
+    return _unsqueeze(input, wrap_dim(axis if dim is None else dim, input._data.ndim + 1))
 
 
 def permute(input: Tensor, *order_: Any, dims: Any = None) -> Tensor:
@@ -217,7 +224,12 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return _transpose(input, wrap_dim(dim0, n), wrap_dim(dim1, n))
 
 
-swapaxes = swapdims = transpose
+swapdims = transpose
+
+
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """`transpose`, by NumPy's name."""
+    return transpose(input, axis0, axis1)
 
 
 def t(input: Tensor) -> Tensor:
@@ -417,6 +429,8 @@ def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
     if input._data.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
+    if input._data.dtype.kind == "b":
+        raise errors.no_kernel("trace", input._data.dtype)
     return _trace(input if input._data.dtype.kind in "fc" else to(input, np.dtype(np.int64)))
 
 
@@ -567,7 +581,7 @@ def conj(input: Tensor) -> Tensor:
 
 
 METHODS = dict(view=view, reshape=reshape, view_as=view_as, reshape_as=reshape_as, flatten=flatten, unflatten=unflatten, ravel=ravel,
-               squeeze=squeeze, unsqueeze=unsqueeze, permute=permute, transpose=transpose, swapaxes=transpose, swapdims=transpose, t=t,
+               squeeze=squeeze, unsqueeze=unsqueeze, permute=permute, transpose=transpose, swapaxes=swapaxes, swapdims=transpose, t=t,
                movedim=movedim, moveaxis=movedim, expand=expand, broadcast_to=broadcast_to, expand_as=expand_as, clone=clone,
                contiguous=contiguous, to=to, type_as=type_as, type=type_, conj=conj,
                diagonal=diagonal, flip=flip, tril=tril, triu=triu,
