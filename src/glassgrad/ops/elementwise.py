@@ -16,7 +16,7 @@ from ..dtypes import NUMBERS, result_dtype
 from ..tensor import Tensor
 from . import arrays
 from .declare import elementwise, opaque, selects, vjp
-from .runtime import into, is_complex
+from .runtime import into, is_complex, number_as, saved_tensor
 
 # ------------------------------------------------------------------------------------------------ arithmetic
 NO_BOOL_MINUS = RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "

@@ -386,6 +386,9 @@ def _normalised(name: str, op: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if dtype is not None:
             input = input.to(as_dtype(dtype))
         d = one_axis(name, axis if dim is None else dim, input._data.ndim)
+        if input._data.dtype.kind in "iub" and input._data.size:
+            last = "lastdim_" if d == () or d == input._data.ndim - 1 else ""
+            raise errors.no_kernel(f"{name}_{last}kernel_impl", input._data.dtype)
         return op(input, d)
 
     normalised.__name__ = normalised.__qualname__ = name

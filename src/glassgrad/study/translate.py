@@ -144,7 +144,8 @@ SINGLE: dict[Any, Rule] = {
     np.square: lambda v: v**2, np.exp2: lambda v: sp.Integer(2) ** v, np.expm1: lambda v: sp.exp(v) - 1, np.log1p: lambda v: sp.log(1 + v),
     np.log2: lambda v: sp.log(v, 2), np.log10: lambda v: sp.log(v, 10), np.reciprocal: lambda v: 1 / v, np.conjugate: lambda v: v,
     np.trunc: lambda v: sp.sign(v) * sp.floor(sp.Abs(v)), np.real: lambda v: v, np.negative: lambda v: -v, np.positive: lambda v: v,
-    arrays.erf: sp.erf, arrays.passed: lambda v: sp.Not(sp.Le(v, 0)), arrays.sign: sp.sign, arrays.sigmoid: lambda v: 1 / (1 + sp.exp(-v)), arrays.astype: lambda v: v,
+    arrays.erf: sp.erf, arrays.passed: lambda v: sp.Not(sp.Le(v, 0)),
+    arrays.sign: sp.sign, arrays.sigmoid: lambda v: 1 / (1 + sp.exp(-v)), arrays.astype: lambda v: v,
 }  # fmt: skip
 PAIRS: dict[Any, Rule] = {
     np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul, np.true_divide: operator.truediv, np.power: operator.pow,
