@@ -191,8 +191,8 @@ def _search_box(
     f: Function, points: Sequence[np.ndarray], hints: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray, until: float
 ) -> Search:
     if f.size == 1:
-        points_found, intervals, notes = _scan(f, float(low[0]), float(high[0]))
-        return Search(points_found, intervals, low, high, GRID, notes)
+        points_found, intervals, count, notes = _scan(f, float(low[0]), float(high[0]), until)
+        return Search(points_found, intervals, low, high, count, notes)
     found: list[CriticalPoint] = []
     used = quiet = 0
     cut: list[str] = []
@@ -319,15 +319,23 @@ def verified(x: np.ndarray, g: np.ndarray, h: np.ndarray) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------ one variable
-def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], list[FlatSet], list[str]]:
-    """One variable: every change of sign of f' on a grid, narrowed by bisection; touching roots by Newton."""
-    grid = np.linspace(low, high, GRID)
+def _scan(f: Function, low: float, high: float, until: float) -> tuple[list[CriticalPoint], list[FlatSet], int, list[str]]:
+    """One variable: every change of sign of f' on a grid, narrowed by bisection; touching roots by Newton. Also the grid's size, and notes.
+
+    The grid is as fine as the time allows.
+    """
+    start = time.monotonic()
+    f.gradient(np.array([low]))
+    each = time.monotonic() - start
+    count = min(GRID, max(65, int((until - start) / 3 / max(each, 1e-9))))
+    grid = np.linspace(low, high, count)
     slopes = f.slopes(grid)
     found: list[CriticalPoint] = []
 
     def add(x: float) -> None:
         kind = _jump(f, x)
-        if kind == "pole" or any(abs(x - c.place[0]) < 1e-6 * (1 + abs(x)) for c in found):
+        hole = not math.isfinite(f.value(np.round([x], 6)))
+        if hole or kind == "pole" or any(abs(x - c.place[0]) < 1e-6 * (1 + abs(x)) for c in found):
             return
         place = _rounded(f, np.array([x]))
         if kind is None:
@@ -336,7 +344,12 @@ def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], li
             found.append(CriticalPoint(place, f.value(place), kind, eigenvalues=np.array([math.nan]), kink=True, residual=math.nan))
 
     flats, inside, notes = _flat_intervals(f, grid, slopes)
-    for i in range(GRID - 1):
+    def over() -> bool:
+        return len(found) >= 2 * MOST or time.monotonic() > until
+
+    for i in range(count - 1):
+        if over():
+            break
         a, b, sa, sb = grid[i], grid[i + 1], slopes[i], slopes[i + 1]
         if not (np.isfinite(sa) and np.isfinite(sb)):
             continue
@@ -345,13 +358,16 @@ def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], li
         elif sa * sb < 0:
             add(_bisect(f, float(a), float(b), float(sa)))
     size = np.abs(slopes)
-    for i in range(1, GRID - 1):  # roots where f' touches zero without changing sign
+    for i in range(1, count - 1):  # roots where f' touches zero without changing sign
         near, far = sorted((size[i - 1], size[i + 1]))
-        if np.isfinite(far) and 0 < size[i] <= near and size[i] < far:
+        if not over() and np.isfinite(far) and 0 < size[i] <= near and size[i] < far:
             x = newton(f, grid[i : i + 1], np.array([grid[i - 1]]), np.array([grid[i + 1]]))
             if x is not None and grid[i - 1] <= x[0] <= grid[i + 1]:
                 add(float(x[0]))
-    return sorted(found, key=lambda c: float(c.place[0])), flats, notes
+    if over():
+        last = max((float(c.place[0]) for c in found), default=low)
+        notes.append(f"the search for critical points was stopped after {len(found)}, at {f.symbols[0]} = {last:.6g}")
+    return sorted(found, key=lambda c: float(c.place[0])), flats, count, notes
 
 
 def _flat_intervals(f: Function, grid: np.ndarray, slopes: np.ndarray) -> tuple[list[FlatSet], np.ndarray, list[str]]:
