@@ -190,6 +190,13 @@ def test_kinks():
     assert "jumps" in s.points[0].behaviour and "step function" in said(s) and not s.flat
 
 
+def test_a_corner_of_a_flat_is_not_the_only_minimum():
+    s = of("relu(x) + relu(y)", "x=1,y=1")
+    assert s.character.convexity == "convex" and not s.complete and "no other" not in said(s)
+    s = study(lambda w: w.norm(), at=[3.0, 4.0])
+    assert s.critical[0].kink and s.critical[0].is_global and s.complete
+
+
 def test_a_cone_has_a_tip_and_no_valley():
     s = of("sqrt(x**2 + y**2)", "x=1,y=1")
     assert not s.flat and [c.kink for c in s.critical] == [True] and s.critical[0].place.tolist() == [0, 0]
@@ -240,7 +247,7 @@ def test_constants():
 
 
 @pytest.mark.parametrize("f, at, words", [
-    (lambda x: gg.stack([x, x]), 1.0, r"shape \[2\].*one number"), (lambda x: None, 1.0, "NoneType"), (gg.sqrt, -1.0, "nan at input=-1"),
+    (lambda x: gg.stack([x, x]), 1.0, r"shape \[2\].*one number"), (lambda x: None, 1.0, "NoneType"), (lambda x: x * 1j, 1.0, "complex"), (gg.sqrt, -1.0, "nan at input=-1"),
     (lambda *xs: xs[0], (1.0,), r"\*xs"), (lambda x, *, k: x * k, 1.0, "by name only"), (lambda: 3.0, 1.0, "0 arguments"), (lambda x: x, "a", "not a number"),
     (lambda x: x, 1j, "not a number"), (lambda x: x, math.inf, "not finite"), (lambda x: x, [], "no point"), (lambda x: x, None, "needs a point"),
     (lambda x, y: x * y, {"x": 1.0}, "takes x, y"), (lambda x: x * gg.rand(()), 1.0, "not the same twice"), (lambda x: x, [{"x": 1.0}, {"x": [1.0]}], "shapes"),

@@ -21,7 +21,7 @@ import sympy as sp
 from sympy.calculus.util import continuous_domain
 
 from .bounds import AFFINE, CONCAVE, CONVEX, bounds, curvature
-from .translate import constant, table
+from .translate import as_number, constant, table
 from .varieties import critical_sets
 
 Answers = Iterator[tuple[str, Any]]
@@ -71,7 +71,7 @@ class Algebra:
             start += n
         outputs = sheet["program"].run(inputs, table(), constant)
         count = 1 + len(sheet["shapes"]) if sheet["differentiable"] else 1
-        self.f = _scalar(outputs[0])
+        self.f = as_number(_scalar(outputs[0]))
         self.conditions = [_scalar(c) for c in outputs[count:]]
         self.ours = [
             _scalar(e) for out, shape in zip(outputs[1:count], sheet["shapes"]) for e in np.broadcast_to(np.asarray(out, dtype=object), shape).ravel()

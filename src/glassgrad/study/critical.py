@@ -21,6 +21,7 @@ STARTS = 2000
 QUIET = 60  # starts in a row that find nothing new, after which the search ends
 EMPTY = 180  # the same while nothing at all has been found
 STEPS = "it is a step function"
+KINKS = 100  # variables along which a kink is looked for
 MOST = 60  # points, after which the search ends: a reader has no use for more
 
 
@@ -30,7 +31,8 @@ class CriticalPoint:
 
     `place` flat coordinates, `value` f there, `kind` one of minimum, maximum, saddle, inflection, flat, `exact` exact coordinates
     where algebra has them, `eigenvalues` of the Hessian, `degenerate` whether the Hessian alone could not decide, `is_global` True,
-    False, or None where it is not known, `kink` whether the derivative jumps there, `residual` ‖∇f‖ at the place.
+    False, or None where it is not known, `kink` whether the derivative jumps there, `strict` whether it is alone, with no value
+    around it the same, `residual` ‖∇f‖ at the place.
     """
 
     place: np.ndarray
@@ -42,6 +44,7 @@ class CriticalPoint:
     degenerate: bool = False
     is_global: bool | None = None
     kink: bool = False
+    strict: bool = False
     residual: float = 0.0
 
 
@@ -90,15 +93,25 @@ def classify(f: Function, x: np.ndarray) -> CriticalPoint:
     else:
         found.degenerate = True
         found.kind = _by_values(f, x, value)
+        found.kink = f.size <= KINKS and any(f.kink(x, i) for i in range(f.size))
+    found.strict = not found.degenerate or found.kink and f.size > 1 and _alone(f, x, value)
     return found
+
+
+def _directions(n: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    directions = np.array([[1.0], [-1.0]]) if n == 1 else np.concatenate([np.eye(n), -np.eye(n), rng.standard_normal((64, n))])
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def _alone(f: Function, x: np.ndarray, value: float) -> bool:
+    """Whether the values around a minimum at a kink are all larger, as they are not on a flat."""
+    return all(f.value(x + 1e-2 * (1 + float(np.abs(x).max())) * d) > value + 1e-12 * abs(value) for d in _directions(f.size))
 
 
 def _by_values(f: Function, x: np.ndarray, value: float) -> str:
     """The kind of a point by the values on small spheres around it, where second derivatives do not decide."""
-    rng = np.random.default_rng(0)
-    n = f.size
-    directions = np.array([[1.0], [-1.0]]) if n == 1 else np.concatenate([np.eye(n), -np.eye(n), rng.standard_normal((64, n))])
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    n, directions = f.size, _directions(f.size)
     above = below = False
     for radius in (1e-2, 1e-1):
         around = np.array([f.value(x + radius * max(1.0, float(np.abs(x).max(initial=0.0))) * d) for d in directions])
@@ -341,7 +354,7 @@ def _scan(f: Function, low: float, high: float, until: float) -> tuple[list[Crit
         if kind is None:
             found.append(classify(f, place))
         elif kind:
-            found.append(CriticalPoint(place, f.value(place), kind, eigenvalues=np.array([math.nan]), kink=True, residual=math.nan))
+            found.append(CriticalPoint(place, f.value(place), kind, eigenvalues=np.array([math.nan]), kink=True, strict=True, residual=math.nan))
 
     flats, inside, notes = _flat_intervals(f, grid, slopes)
     def over() -> bool:
@@ -521,9 +534,9 @@ def at_a_kink(f: Function, x: np.ndarray) -> CriticalPoint | None:
     value = f.value(near)
     if not value <= f.value(x) or _by_values(f, near, value) != "minimum":
         return None
-    if not any(f.kink(near, i) for i in range(f.size)):
+    if not any(f.kink(near, i) for i in range(f.size)) or not _alone(f, near, value):
         return None
-    return CriticalPoint(near, value, "minimum", eigenvalues=np.full(f.size, math.nan), kink=True, residual=math.nan)
+    return CriticalPoint(near, value, "minimum", eigenvalues=np.full(f.size, math.nan), kink=True, strict=True, residual=math.nan)
 
 
 def sample(

@@ -65,6 +65,8 @@ class Function:
             raise StudyError(
                 f"the function returned shape {list(y.shape)}; a study needs one number (reduce it: .sum(), .mean(); several points: at=[(1.0,), (2.0,)])"
             )
+        if y._data.dtype.kind == "c":
+            raise StudyError("the function returned a complex number; a study needs a real one (take .real or .abs())")
         return y if y._data.ndim == 0 else y.reshape(())
 
     def at_flat(self, t: Tensor) -> Tensor:

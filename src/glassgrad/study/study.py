@@ -14,12 +14,11 @@ import numpy as np
 from ..descent import Descent, descend
 from ..recording import Tape
 from . import symbolic
-from .critical import CriticalPoint, FlatSet, Search, at_a_kink, box_around, classify, kind_of_set, quadratic, sample, search
+from .critical import KINKS, CriticalPoint, FlatSet, Search, at_a_kink, box_around, classify, kind_of_set, quadratic, sample, search
 from .expression import Expression, parse
 from .function import Function, StudyError, as_function, point_of
 from .kind import Character, mark_global, sentences, settle
 
-KINKS = 100  # variables along which a kink at a point is looked for
 LARGEST = 1000  # variables: above this there is no Hessian, and no search for critical points
 
 
