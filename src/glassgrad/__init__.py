@@ -3,8 +3,9 @@
 import math as _math
 import warnings as _warnings
 
-from . import autograd, cuda, ops
+from . import autograd, backends, cuda, ops
 from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from .backends import are_deterministic_algorithms_enabled, is_deterministic_algorithms_warn_only_enabled, use_deterministic_algorithms
 from .dtypes import (
     bool,
     can_cast,

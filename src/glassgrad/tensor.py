@@ -47,6 +47,7 @@ class Tensor:
     """
 
     __slots__ = ("_data", "_needs", "_fn", "_grad", "_memory", "__dict__", "__weakref__")
+    __module__ = "glassgrad"
     _data: Any
     _needs: bool
     _fn: Any
