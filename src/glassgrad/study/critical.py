@@ -461,6 +461,12 @@ def _jump(f: Function, x: float) -> str | None:
     return "minimum" if left < 0 < right else "maximum" if left > 0 > right else ""
 
 
+def _stands_still(f: Function, x: np.ndarray) -> bool:
+    """Whether the gradient is zero to the last digit all around x: there is no point to single out."""
+    radius = 1e-3 * max(1.0, float(np.abs(x).max(initial=0.0)))
+    return all(not f.gradient(x + radius * d).any() for d in _directions(f.size)[: 2 * f.size + 8])
+
+
 # ------------------------------------------------------------------------------------------------ lines and planes
 def flat_sets(
     f: Function, found: list[CriticalPoint], low: np.ndarray, high: np.ndarray
@@ -485,7 +491,7 @@ def flat_sets(
         ways = [*null.T, *((null @ np.ones(null.shape[1]))[None] if null.shape[1] > 1 else [])]
         slopes = {t: max(float(np.linalg.norm(f.gradient(c.place + t * d))) for d in ways) for t in (-span / 2, -2.0, -0.5, 0.5, 2.0, span / 2)}
         zero = 1e-9 * (1 + float(np.abs(w).max())) * (1 + span)
-        if flat.all() and max(slopes[-0.5], slopes[0.5]) <= zero:
+        if flat.all() and (max(slopes[-0.5], slopes[0.5]) <= zero or _stands_still(f, c.place)):
             plateau += 1
         elif all(s <= zero for s in slopes.values()):
             rows = _tidied(normals, c.place)
