@@ -259,6 +259,8 @@ def __getattr__(name: str) -> object:
 
     if name in ("study", "descent", "nn"):  # rooms that need more than the engine are imported when they are asked for
         return importlib.import_module(f".{name}", __name__)
+    if name == "descend":
+        return importlib.import_module(".descent", __name__).descend
 
     near = difflib.get_close_matches(name, [n for n in globals() if not n.startswith("_")], 3, 0.6)
     raise AttributeError(f"glassgrad has no {name!r}" + (f"; the nearest names here: {', '.join(near)}" if near else ""))

@@ -354,8 +354,8 @@ def _tidy(e: Any) -> Any:
 
 
 def shown(e: Any) -> dict[str, str]:
-    """A formula as text, LaTeX and MathML; long decimals are shortened for reading."""
-    short = e.xreplace({r: sp.Float(r, 10) for r in e.atoms(sp.Rational) if r.q > 10**6}) if hasattr(e, "xreplace") else e
+    """A formula as text, LaTeX and MathML; long numbers are shortened for reading."""
+    short = e.xreplace({r: sp.Float(r, 10) for r in e.atoms(sp.Rational) if r.q > 10**6 or abs(r) > 10**15}) if hasattr(e, "xreplace") else e
     mathml = f"<math>{sp.mathml(short, printer='presentation')}</math>" if isinstance(short, sp.Basic) else ""
     return {"text": _spoken(str(short)), "latex": sp.latex(short), "mathml": mathml}
 

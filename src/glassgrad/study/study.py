@@ -133,6 +133,7 @@ class Study:
         return plot_study(self, ax)
 
 
+@np.errstate(all="ignore")
 def study(f: Callable[..., Any] | str, at: Any, *, timeout: float = 10.0, reach: float = 10.0) -> Study:
     """Studies a function at a point or a list of points.
 
@@ -251,7 +252,7 @@ def _at(answers: dict[str, Any], i: int) -> np.ndarray | None:
 
 def _point(f: Function, x: np.ndarray, value: float, ours: np.ndarray, algebra: np.ndarray | None) -> PointStudy:
     numeric = f.finite_difference(x)
-    size = float(np.linalg.norm(ours))
+    size = math.hypot(*ours)
     scale = max(1.0, float(np.abs(ours).max(initial=0.0)))
     apart = [np.abs(ours - o) for o in (numeric, algebra) if o is not None]
     disagreement = max((float(a[np.isfinite(a)].max(initial=0.0)) for a in apart), default=0.0) / scale
