@@ -6,7 +6,9 @@ what was written. After any write the other views are made anew from the base: t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -97,13 +99,15 @@ def unlock(array: np.ndarray, fills: bool = False) -> None:
     """Makes an array writable that NumPy holds to be read-only because it is part of an expanded one; raises where it really is."""
     if not fills and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
         raise errors.expanded_written()
-    try:
-        array.flags.writeable = True
-    except ValueError:
+    owner: Any = array
+    while type(owner.base) is np.ndarray:
+        owner = owner.base
+    if owner is array or not owner.flags.writeable:
         raise errors.explain(
             ValueError("assignment destination is read-only"), "the tensor shares the memory of a NumPy array that is read-only",
             errors.line_of(errors.users_place()), "copy it first: x = x.clone()",
-        ) from None  # fmt: skip
+        )  # fmt: skip
+    array.flags.writeable = True
 
 
 def refuse_overlap(data: Any, other: Any, at_all: bool = False) -> None:
@@ -145,15 +149,15 @@ def _dense(a: np.ndarray) -> bool:
 class Layout:
     """A shape and the order of its dims in memory: views that a tensor has can be made of any array with its layout."""
 
-    __slots__ = ("shape", "order")
+    __slots__ = ("shape", "strides")
 
     def __init__(self, array: np.ndarray):
-        self.shape = array.shape
-        self.order = sorted(range(array.ndim), key=lambda d: -abs(array.strides[d]))
+        self.shape, self.strides = array.shape, array.strides
 
     def filled(self, values: Any, dtype: Any) -> np.ndarray:
         """An array of this layout with `values` in it."""
-        room = np.empty([self.shape[d] for d in self.order], dtype).transpose(np.argsort(self.order).tolist())
+        order = sorted(range(len(self.shape)), key=lambda d: -abs(self.strides[d]))
+        room = np.empty([self.shape[d] for d in order], dtype).transpose(np.argsort(order).tolist())
         room[...] = values
         return room
 
@@ -272,6 +276,14 @@ def rebase(tensor: Any, before: Any, out: Any) -> None:
         base._fn, base._needs = node, True
 
 
+def _holders(view: Any) -> int:
+    """How many references there are to a view's node, as this interpreter counts them."""
+    return sys.getrefcount(view._fn)
+
+
+ALONE = _holders(SimpleNamespace(_fn=object()))  # the view's own only
+
+
 def refresh_views(memory: Memory) -> None:
     """After a write: gives each view a node that starts from what its base now is."""
     for reference in memory.views:
@@ -287,6 +299,9 @@ def refresh_views(memory: Memory) -> None:
                 node: Any = object.__new__(Forbidden)
                 node.made, node.origin = own.made, _origin(view._fn)
                 view._fn, view._needs = node, True
+            continue
+        if type(view._fn) is AsStridedBackward0 and view._fn.hooks is None and _holders(view) == ALONE:  # unused since the last write
+            view._fn.edges, view._fn.seq = (edge_of(base),), count()
             continue
         node = object.__new__(AsStridedBackward0)
         node.hooks, node.seq = None, count()
