@@ -250,6 +250,13 @@ row_stack, moveaxis = vstack, movedim
 newaxis = None
 
 
+# The in-place forms that PyTorch has as functions too: abs_, sin_, zero_ …
+globals().update({
+    n: getattr(Tensor, n)
+    for n in """abs_ acos_ acosh_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_ ceil_ clamp_ clamp_max_ clamp_min_
+    clip_ cos_ cosh_ detach_ erf_ exp2_ exp_ expm1_ fill_ fix_ floor_ index_put_ log10_ log1p_ log2_ log_ neg_ negative_ reciprocal_ relu_ round_
+    rsqrt_ sigmoid_ sin_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ zero_""".split()
+})  # fmt: skip
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"glassgrad(\.|$)")
 
 
