@@ -16,6 +16,7 @@ from .graph.memory import mark, materialize, memory_of, share
 from .graph.modes import inferring, mode
 from .graph.node import Node, RemovableHandle, public_edge, register
 from .graph.ownership import is_ours, references
+from .graph.saved import Stand
 from .graph.views import alias
 from .placement import CPU, Size, device, strided
 from .printing import format_scalar, tensor_str
@@ -212,12 +213,12 @@ class Tensor:
     @property
     def grad_fn(self) -> Any:
         """The node that made it; None for a leaf."""
-        return self._fn if self._fn is None else public_edge(self._fn)[0]
+        return None if self.is_leaf else public_edge(self._fn)[0]
 
     @property
     def is_leaf(self) -> bool:
         """Whether it was made by the user, not by a tracked operation."""
-        return self._fn is None
+        return self._fn is None or type(self._fn) is Stand
 
     @property
     def grad(self) -> Tensor | None:

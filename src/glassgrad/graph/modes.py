@@ -15,10 +15,13 @@ class Mode(threading.local):
     grad = True
     inference = False
     watch: Any = None  # what runs each node's backward while anomalies are looked for
+    saved_hooks: tuple[Any, ...] = ()  # the pairs of saved-tensor hooks that are on, the last one in force
+    saved_hooks_refused: str | None = None  # why none may be set
 
 
 mode = Mode()
 forward_lines: dict[int, list[str]] = {}  # where nodes were made, by their number, while anomalies are looked for
+packing: list[bool] = []  # not empty while saved-tensor hooks are on in any thread: what an operation asks when it has made a node
 inferring: list[bool] = []  # not empty while any thread is in inference mode: what an operation asks before it asks which
 
 

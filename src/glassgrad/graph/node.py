@@ -209,7 +209,8 @@ def public_edge(edge: Any) -> tuple[Any, int]:
     if type(edge) is Output:
         return edge.node, edge.nr
     if isinstance(edge, Node):
-        return edge, 0
+        leaf = getattr(edge, "leaf", None)  # of a Stand
+        return (edge, 0) if leaf is None else (accumulator(leaf), 0)
     return accumulator(edge), 0
 
 
