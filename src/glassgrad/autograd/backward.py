@@ -99,13 +99,11 @@ def backward(
                     RuntimeError("One of the differentiated Tensors does not require grad"),
                     where=errors.line_of(errors.users_place()), fix="set requires_grad=True on it before the outputs are computed",
                 )  # fmt: skip
-        targets = {_edge(x): x for x in wanted}
+            elif isinstance(x, Tensor):
+                x.retain_grad()
+        targets = {_edge(x): None for x in wanted}
     keep = create_graph if retain_graph is None else retain_graph
-    found = run(_start(outputs, grads, create_graph), keep, create_graph, targets)
-    for edge, g in found.items():
-        x = targets[edge] if targets else None
-        if isinstance(x, Tensor) and x._fn is not None:
-            x._accumulate(g, create_graph)
+    run(_start(outputs, grads, create_graph), keep, create_graph, targets)
 
 
 def grad(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..graph.engine import without_graph
+from ..graph.hooks import without_graph
 from ..graph.memory import memory_of
 from ..graph.modes import mode
 from ..graph.node import Freed, Node, Output, count, edge_of
@@ -45,6 +45,7 @@ class FunctionNode(Node):
 
     __slots__ = ("ctx", "shapes", "saved")
     function: Any = None
+    lone = False
 
     @property
     def outputs(self) -> int:  # type: ignore[override]

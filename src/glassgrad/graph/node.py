@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..errors import modified_in_place, second_backward
+from .hooks import Hooks, RemovableHandle, register
 from .modes import forward_lines, mode
 
 count = itertools.count().__next__
@@ -26,44 +27,6 @@ class Freed:
         self.place = place
 
 
-class RemovableHandle:
-    """Undoes a registration: `remove()`, or leaving it as a context."""
-
-    __slots__ = ("_hooks", "id")
-
-    def __init__(self, hooks: dict[int, Any]):
-        self._hooks, self.id = hooks, count()
-
-    def remove(self) -> None:
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
-        self.remove()
-
-
-class Hooks:
-    """The hooks of a node, in the order in which they run: on the tensor, before the node, after it."""
-
-    __slots__ = ("tensor", "pre", "post")
-
-    def __init__(self) -> None:
-        self.tensor: dict[int, Callable[[Any], Any]] = {}
-        self.pre: dict[int, Callable[[Any], Any]] = {}
-        self.post: dict[int, Callable[[Any, Any], Any]] = {}
-
-    some = property(lambda self: self.tensor or self.pre)
-
-
-def register(hooks: dict[int, Any], hook: Any) -> RemovableHandle:
-    """Adds `hook` to an ordered set of hooks."""
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    return handle
-
-
 class Node:
     """An operation that ran: its edges, what it saved, and how a gradient goes through it."""
 
@@ -74,6 +37,8 @@ class Node:
     extra: dict[str, Any]
     saves: tuple[str, ...] = ()  # the names that it keeps, read as _saved_<name>
     outputs = 1
+    lone = True  # nothing happens here without a gradient: only a user's Function may make one of none
+    requires_grad = True
     wrap: Any = None  # makes a tensor around an array: set by tensor.py, which stands above this room
 
     def backward(self, grad: Any, freed: Freed | None) -> tuple[Any, ...]:
@@ -169,9 +134,10 @@ class Output(Node):
     """One output of a node that has several: the gradients of all meet in the node."""
 
     __slots__ = ("node", "nr")
+    some = Hooks()  # never any: they are the node's; but what is not None makes the walk look twice
 
     def __init__(self, node: Any, nr: int):
-        self.node, self.nr, self.edges, self.hooks, self.seq = node, nr, (node,), Hooks(), count()
+        self.node, self.nr, self.edges, self.hooks, self.seq = node, nr, (node,), self.some, count()
 
     def name(self) -> str:
         return self.node.name()
@@ -190,6 +156,9 @@ class AccumulateGrad(Node):
 
     def __call__(self, grad: Any) -> None:
         self.variable._accumulate(grad._data)
+
+    def _hooks(self) -> Hooks:
+        return self.variable.__dict__.setdefault("_node_hooks", Hooks())  # the leaf's, which outlives this object
 
 
 def accumulator(leaf: Any) -> AccumulateGrad:
