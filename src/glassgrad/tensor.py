@@ -346,7 +346,7 @@ class Tensor:
         """The gradient after this leaf's own hooks."""
         if "_leaf_hooks" not in self.__dict__:
             return grad
-        return bare((at_tensor(self.__dict__["_leaf_hooks"], *wrapped((grad,), graph), graph),), graph)[0]
+        return bare([at_tensor(self.__dict__["_leaf_hooks"], wrapped((grad,), graph)[0], graph)], graph)[0]
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Calls `hook(grad)` whenever the gradient of this tensor has been computed; what it returns replaces it.

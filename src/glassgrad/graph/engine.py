@@ -161,7 +161,7 @@ class Walk:
         """Whether this walk brings a gradient to a node or leaf."""
         if edge.seq < 0:
             return edge in self.waits and (self.leaves is None or edge in self.leaves)
-        return edge in self.order
+        return edge in self.useful or edge in self.captures if self.useful is not None else edge in self.order
 
     def goes_to(self, edge: Any) -> bool:
         return self.useful is None or edge in self.useful or edge in self.captures or edge in self.leaves
@@ -200,10 +200,8 @@ class Walk:
             else:
                 outs = watch(n, lambda n=n, g=g: n.backward_graph(g) if graph else n.backward(g, freed))  # type: ignore[misc]
             if hooks is not None and hooks.post:
-                into = tuple(wrapped(g if type(g) is list else (g,), graph))
                 outs = [gi if e is not None and self.goes_to(e) else None for e, gi in zip(edges, outs)]
-                outs = bare(after_node(hooks, tuple(wrapped(outs, graph)), into, graph), graph)
-                into = None
+                outs = bare(after_node(hooks, tuple(wrapped(outs, graph)), tuple(wrapped(g if type(g) is list else (g,), graph)), graph), graph)
             for e, gi in zip(edges, outs):
                 if e is not None:
                     if gi is not None:

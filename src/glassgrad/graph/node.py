@@ -61,6 +61,10 @@ class Node:
         outs = tuple(None if e is None else g for e, g in zip(self.edges, outs))
         return outs if len(outs) != 1 else outs[0]
 
+    def output(self, nr: int) -> Any:
+        """What an edge to its output `nr` holds."""
+        return self if self.outputs == 1 else Output(self, nr)
+
     def name(self) -> str:
         """PyTorch's name of this node."""
         return type(self).__name__
@@ -122,12 +126,16 @@ class Node:
         return second_backward(self, value.place)
 
 
-class GradientEdge(NamedTuple):
-    """A place in the graph: a node and the number of its output."""
-
+class Edge(NamedTuple):
     node: Any
     output_nr: int
     ownership_token: Any = None
+
+
+class GradientEdge(Edge):
+    """A place in the graph: a node and the number of its output."""
+
+    like: Any = None  # shape and dtype of the tensor there, where they are known
 
 
 class Output(Node):

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .modes import enable_grad, mode, no_grad, packing
+from .modes import enable_grad, mode, no_grad
 from .node import Freed, Node, count, edge_of
-
-OUTPUT = object()  # stands for the node's own edge: a saved result goes back to the node that saved it
 
 
 class Packed:
-    """A saved tensor as a pack hook left it: what the hook returned, the hook that unpacks it, and the tensor's place in the graph."""
+    """A saved tensor as a pack hook left it: what the hook returned, the hook that unpacks it, and the tensor's place in the graph.
+
+    For an output of the node that saved it, the place is the output's number: the edge itself would hold the node.
+    """
 
     __slots__ = ("value", "unpack_hook", "edge")
 
@@ -30,14 +31,14 @@ class Packed:
                 "in-place operations as this can lead to unexpected side-effects. Please open an issue if you need to perform in-place "
                 "operations on the input to a pack hook."
             )
-        self.value = value.detach() if value is tensor and edge is OUTPUT else value  # else the node would hold the tensor that it made
+        self.value = value.detach() if value is tensor and type(edge) is int else value  # else the node would hold the tensor that it made
 
     def tensor(self, node: Any) -> Any:
         """What the unpack hook gives, at the place in the graph where the saved tensor was."""
         found = self.unpack_hook(self.value)
         if not hasattr(found, "_data"):
             raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found).__name__}")
-        edge = node if self.edge is OUTPUT else self.edge
+        edge = node.output(self.edge) if type(self.edge) is int else self.edge
         return standing(found, edge) if edge is not None or found._needs else found
 
 
@@ -73,18 +74,19 @@ def pack_saved(node: Any, result: Any) -> None:
             if hasattr(value, "_data"):
                 setattr(node, "s_" + name, Packed(value, edge_of(value), pack, unpack))
         if "result" in node.saves:
-            node.s_result = Packed(result, OUTPUT, pack, unpack)
+            node.s_result = Packed(result, 0, pack, unpack)
 
 
 class SavedTensor:
     """A saved tensor before it is unpacked, as `_raw_saved_…` shows it.
 
-    `stored` reads what the node holds, `tensor` the tensor that it stands for, `put` replaces what is held.
+    `stored` reads what the node holds, `tensor` the tensor that it stands for, `put` replaces what is held; `output` is its number if it
+    is one that the node made.
     """
 
     __slots__ = ("_stored", "_tensor", "_put", "_output")
 
-    def __init__(self, stored: Callable[[], Any], tensor: Callable[[], Any], put: Callable[[Any], None], output: bool):
+    def __init__(self, stored: Callable[[], Any], tensor: Callable[[], Any], put: Callable[[Any], None], output: int | None):
         self._stored, self._tensor, self._put, self._output = stored, tensor, put, output
 
     def register_hooks(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
@@ -113,7 +115,7 @@ class SavedTensor:
             raise RuntimeError("Calling register_hooks on a saved tensor that is a Python number is forbidden")
         with enable_grad():
             inner = tensor.detach()
-        self._put(Packed(inner, OUTPUT if self._output else edge_of(tensor), pack_hook, unpack_hook))
+        self._put(Packed(inner, edge_of(tensor) if self._output is None else self._output, pack_hook, unpack_hook))
 
     def unpack(self) -> Any:
         """The tensor that was saved."""
