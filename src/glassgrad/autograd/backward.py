@@ -139,7 +139,7 @@ def backward(
                 x.retain_grad()
         targets = {_edge(x): None for x in wanted}
     keep = create_graph if retain_graph is None else retain_graph
-    run(_start(outputs, grads, create_graph), keep, create_graph, targets)
+    run(_start(outputs, grads, create_graph), keep, create_graph, targets, place=errors.users_place())
 
 
 def grad(
@@ -179,12 +179,12 @@ def grad(
     edges = [_edge(x) for x in wanted]
     targets = dict.fromkeys(edges)
     if not is_grads_batched:
-        found = run(_start(outs, grads, create_graph), keep, create_graph, targets, accumulate=False)
+        found = run(_start(outs, grads, create_graph), keep, create_graph, targets, False, errors.users_place())
         return tuple(_one(found.get(e), x, i, create_graph, allow, materialize_grads) for i, (e, x) in enumerate(zip(edges, wanted)))
     members = _unbatched(outs, grads)
     each: list[list[Any]] = [[] for _ in edges]
     for i, member in enumerate(members):
-        found = run(_start(outs, member, create_graph), keep or i < len(members) - 1, create_graph, targets, accumulate=False)
+        found = run(_start(outs, member, create_graph), keep or i < len(members) - 1, create_graph, targets, False, errors.users_place())
         for got, e in zip(each, edges):
             got.append(found.get(e))
     return tuple(

@@ -193,7 +193,7 @@ def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable[[Any], None
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
     if not all(t.requires_grad for t in tensors):
         raise AssertionError("Expected gradient function to be set")
-    places = [t if t._fn is None else public_edge(t._fn)[0] for t in tensors]
+    places = [weakref.ref(t if t._fn is None else public_edge(t._fn)[0]) for t in tensors]  # weak: the hook hangs on them
     arrived: Any = weakref.WeakKeyDictionary()  # by walk: how many are to come, and the gradients
     lock = threading.Lock()
 
@@ -201,7 +201,7 @@ def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable[[Any], None
         walk = modes.walk
         with lock:
             if walk not in arrived:
-                arrived[walk] = [1 if mode == "any" else sum(map(walk.reaches, places)), [None] * len(places)]
+                arrived[walk] = [1 if mode == "any" else sum(place is not None and walk.reaches(place) for place in (p() for p in places)), [None] * len(places)]
             state = arrived[walk]
             state[0] -= 1
             state[1][index] = grad

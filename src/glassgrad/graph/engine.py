@@ -31,12 +31,12 @@ def reachable(roots: Iterable[Any]) -> list[Any]:
 
 
 def run(
-    roots: list[tuple[Any, Any]], keep: bool, graph: bool, targets: Any = None, accumulate: bool = True
+    roots: list[tuple[Any, Any]], keep: bool, graph: bool, targets: Any = None, accumulate: bool = True, place: Any = None
 ) -> dict[Any, Any]:
     """Sends the gradients of `roots` (edge, gradient) down the graph.
 
     Without `targets` every leaf accumulates; with them only those do (or, without `accumulate`, none), and the gradients
-    that arrived at the targets are returned.
+    that arrived at the targets are returned. `place` is the user's line, for whoever asks later for what this backward freed.
     """
     grads: dict[Any, Any] = {}
     for edge, g in roots:
@@ -46,9 +46,11 @@ def run(
     order = reachable(grads)
     freed = None
     if not keep:
-        frame: Any = sys._getframe(2)
-        freed = Freed((frame.f_code, frame.f_lasti))
-    if not graph and targets is None and mode.watch is None and not live:
+        if place is None:  # two calls up, on the hot path
+            frame: Any = sys._getframe(2)
+            place = frame.f_code, frame.f_lasti
+        freed = Freed(place)
+    if not graph and targets is None and not live and mode.watch is None and mode.walk is None:
         descend(order, grads, freed)
         for leaf in list(grads):
             leaf._accumulate(grads.pop(leaf))
