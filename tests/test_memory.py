@@ -290,3 +290,15 @@ def test_backward_within_backward_is_deep():
         assert x.grad.tolist() == [61.0] * 3
 
     in_threads(2, work)
+
+
+def test_threads_that_add_to_one_leaf_lose_nothing():
+    x = gg.zeros(100_000, dtype=gg.float64, requires_grad=True)  # large enough for NumPy to let other threads run
+    x.sum().backward()
+
+    def work(i):
+        for _ in range(25):
+            (x * 1).sum().backward()
+
+    in_threads(4, work)
+    assert x.grad.min().item() == x.grad.max().item() == 101

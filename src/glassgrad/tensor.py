@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import numpy as np
 from . import errors
 from .dtypes import FROM_NUMPY, defaults, dtype
 from .graph.engine import bare, ones_like, run, wrapped
-from .graph.hooks import Hooks, HookSet, RemovableHandle, after_node, at_tensor, before_node, register, retain, tensors_hook
+from .graph.hooks import Hooks, HookSet, RemovableHandle, after_node, at_tensor, before_node, register, retain
 from .graph.memory import mark, materialize, memory_of, share
 from .graph.modes import inferring, mode
 from .graph.node import Node, public_edge
@@ -24,6 +25,7 @@ from .printing import format_scalar, tensor_str
 
 new = object.__new__
 ndarray = np.ndarray
+accumulating = threading.RLock()  # one thread at a time adds to a leaf's gradient
 
 
 NON_LEAF_GRAD = (
@@ -305,14 +307,20 @@ class Tensor:
         if not self._needs:
             return
         own = self.__dict__
+        if not own:
+            if grad is not None:
+                with accumulating:
+                    self._add_to_grad(grad, graph)
+            return
         if "_leaf_hooks" in own:
             grad = self._hooked(grad, graph)
         hooks: Hooks | None = own.get("_node_hooks")
         if hooks is not None and hooks.pre:
             (grad,) = bare(before_node(hooks, tuple(wrapped((grad,), graph)), graph), graph)
         if grad is not None:
-            self._add_to_grad(grad, graph)
-        for hook in list(own.get("_after_accumulate", {}).values()):
+            with accumulating:
+                self._add_to_grad(grad, graph)
+        for hook in list(own["_after_accumulate"].values()) if "_after_accumulate" in own else ():
             new = hook(self)
             if new is not None and not isinstance(new, Tensor):
                 raise TypeError(f"expected Variable, but hook returned '{type(new).__name__}'")
@@ -360,8 +368,9 @@ class Tensor:
         if not self._needs:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._fn is None:
-            return register(self.__dict__.setdefault("_leaf_hooks", HookSet()), hook)
-        return tensors_hook(*public_edge(self._fn), hook)
+            return register(self.__dict__.setdefault("_leaf_hooks", HookSet()), (0, hook))
+        node, nr = public_edge(self._fn)
+        return register(node._hooks().tensor, (nr, hook))
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
         """Calls `hook(leaf)` after a backward has added to the leaf's `.grad`."""
@@ -407,7 +416,9 @@ class Tensor:
                 "detach_() cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
                 "torch/optim/optimizer.py as the solution."
             )
-        self._fn, self._needs = None, False
+        node, self._fn, self._needs = self._fn, None, False
+        if node is not None and node.outputs == 1 and node.hooks is not None:
+            self.__dict__["_leaf_hooks"] = node.hooks.tensor  # hooks stay with the tensor
         return self
 
     @property

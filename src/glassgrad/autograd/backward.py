@@ -130,12 +130,7 @@ def backward(
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         _tensors(wanted, "inputs")
         for x in wanted:
-            if isinstance(x, Tensor) and not x._needs:
-                raise errors.explain(
-                    RuntimeError("One of the differentiated Tensors does not require grad"),
-                    where=errors.line_of(errors.users_place()), fix="set requires_grad=True on it before the outputs are computed",
-                )  # fmt: skip
-            elif isinstance(x, Tensor):
+            if isinstance(x, Tensor):
                 x.retain_grad()
         targets = {_edge(x): None for x in wanted}
     keep = create_graph if retain_graph is None else retain_graph

@@ -336,6 +336,14 @@ class Function(FunctionCtx, metaclass=_Functions):
         return tuple(placed) if isinstance(result, tuple) else placed[0]
 
 
+class InplaceFunction(Function):
+    """An older name for a Function that writes into its inputs."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+
 def _among(tensor: Any, tensors: Any) -> bool:
     return any(tensor is t for t in tensors)
 

@@ -201,7 +201,8 @@ def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable[[Any], None
         walk = modes.walk
         with lock:
             if walk not in arrived:
-                arrived[walk] = [1 if mode == "any" else sum(place is not None and walk.reaches(place) for place in (p() for p in places)), [None] * len(places)]
+                reached = [p for p in (place() for place in places) if p is not None and walk.reaches(p)]
+                arrived[walk] = [1 if mode == "any" else len(reached), [None] * len(places)]
             state = arrived[walk]
             state[0] -= 1
             state[1][index] = grad

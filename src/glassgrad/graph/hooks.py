@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 from ..dtypes import FROM_NUMPY
@@ -113,7 +112,7 @@ def all_replaced(hook: Any, grads: tuple[Any, ...], new: Any) -> tuple[Any, ...]
 
 def at_tensor(hooks: HookSet, grad: Any, graph: bool) -> Any:
     """A gradient (a tensor or None) after the hooks of a leaf."""
-    for hook in list(hooks.values()):
+    for _, hook in list(hooks.values()):
         grad = replaced(hook, grad, without_graph(hook, graph, grad))
     return grad
 
@@ -140,11 +139,6 @@ def after_node(hooks: Hooks, grads: tuple[Any, ...], into: tuple[Any, ...], grap
     for hook in list(hooks.post.values()):
         grads = all_replaced(hook, grads, without_graph(hook, graph, grads, into))
     return grads
-
-
-def tensors_hook(node: Any, nr: int, hook: Callable[[Any], Any]) -> RemovableHandle:
-    """Registers a hook on the tensor that is output `nr` of `node`."""
-    return register(node._hooks().tensor, (nr, hook))
 
 
 def retain(tensor: Any, node: Any, nr: int) -> None:

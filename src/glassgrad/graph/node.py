@@ -162,8 +162,10 @@ class AccumulateGrad(Node):
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
 
-    def __call__(self, grad: Any) -> None:
-        self.variable._accumulate(grad._data)
+    def __call__(self, grad: Any) -> tuple[Any, ...]:  # type: ignore[override]
+        if grad is not None:
+            self.variable._accumulate(grad._data)
+        return ()
 
     def _hooks(self) -> Hooks:
         return self.variable.__dict__.setdefault("_node_hooks", Hooks())  # the leaf's, which outlives this object
