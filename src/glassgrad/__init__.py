@@ -264,7 +264,7 @@ def __getattr__(name: str) -> object:
     import difflib
     import importlib
 
-    if name in ("study", "descent", "nn"):  # rooms that need more than the engine are imported when they are asked for
+    if name in ("study", "descent", "nn", "utils"):  # rooms that need more than the engine are imported when they are asked for
         return importlib.import_module(f".{name}", __name__)
     if name == "descend":
         return importlib.import_module(".descent", __name__).descend

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import errors
 from .engine import run
+from .hooks import retain
 from .memory import Memory, memory_of, memory_to_write
 from .modes import enable_grad, mode
 from .node import Freed, Node, count, edge_of, public_edge
@@ -259,12 +260,23 @@ class Through(Node):
     backward_graph = lambda self, grad: (None, grad)  # noqa: E731
 
 
+def _moved(tensor: Any, node: Any) -> None:
+    """Puts a tensor at another place in the graph; one that keeps its gradient keeps that of the new place only."""
+    before, tensor._fn = tensor._fn, node
+    if before is None or type(before) is Forbidden or node is None:
+        return
+    hooks = public_edge(before)[0].hooks
+    if hooks is not None and hooks.retains.pop(id(tensor), None) is not None:
+        retain(tensor, *public_edge(node))
+
+
 def rebase(tensor: Any, before: Any, out: Any) -> None:
     """After a recorded write: `tensor`, which was `before`, now is what made `out`; through a view, the base is."""
     own = tensor._memory
     base = own.base
     if base is None:
-        tensor._fn, tensor._needs = out._fn, out._needs
+        _moved(tensor, out._fn)
+        tensor._needs = out._needs
     elif out._needs or base._needs:
         node = object.__new__(CopySlices)
         node.hooks, node.seq = None, count()
@@ -273,7 +285,8 @@ def rebase(tensor: Any, before: Any, out: Any) -> None:
         else:
             node.edges, node.writer = (edge_of(base), edge_of(out)), object.__new__(Through)
         node.replay, node.layout = own.replay, Layout(base._data)
-        base._fn, base._needs = node, True
+        _moved(base, node)
+        base._needs = True
 
 
 def _holders(view: Any) -> int:
@@ -308,4 +321,5 @@ def refresh_views(memory: Memory) -> None:
         node.edges = (edge_of(base),)
         node.replay, node.layout, node.dtype = own.replay, Layout(base._data), base._data.dtype
         node.geometry = tuple(view._data.shape), view.stride(), view.storage_offset()
-        view._fn, view._needs = node, True
+        _moved(view, node)
+        view._needs = True
