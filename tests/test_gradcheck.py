@@ -398,6 +398,18 @@ def t_signature(T):
     )
 
 
+def t_shape_depends(T):
+    return both2(T, lambda x: T.cat([x, x]) if bool((x >= 1).all()) else x)
+
+
+def t_dtype_depends(T):
+    return both2(T, lambda x: x.float() if bool((x >= 1).all()) else x)
+
+
+def both2(T, f):
+    return both(T, f, T.ones(1, dtype=T.float64, requires_grad=True))
+
+
 PROGRAMS = {name[2:]: program for name, program in list(globals().items()) if name.startswith("t_")}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import errors
 from ..dtypes import FROM_NUMPY
-from ..graph.hooks import without_graph
+from ..graph.hooks import deeper, without_graph
 from ..graph.memory import materialize, memory_of
 from ..graph.modes import mode, no_grad
 from ..graph.node import Freed, Node, count, edge_of
@@ -86,7 +86,7 @@ class FunctionNode(Node):
             grads = [
                 Tensor._wrap(np.zeros(s[0], s[1])[()]) if g is None and s is not None else g for g, s in zip(grads, self.shapes)
             ]
-        got = self.function._vjp()(ctx, *grads)
+        got = deeper(self.function._vjp(), ctx, *grads)
         outs = got if isinstance(got, tuple) else (got,)
         expected = len(ctx._slots)
         if len(outs) > expected and all(g is None for g in outs[expected:]):
@@ -201,7 +201,11 @@ class Context(FunctionCtx):
         """The tensors that forward saved, checked for writes since."""
         return tuple(self.to_save) if self.to_save else tuple(self._unpack(k) for k in self._held())
 
-    saved_variables = saved_tensors
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """The older name of `saved_tensors`."""
+        warnings.warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2)
+        return self.saved_tensors
 
     @property
     def _raw_saved_tensors(self) -> tuple[SavedTensor, ...]:
