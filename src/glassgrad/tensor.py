@@ -365,7 +365,7 @@ class Tensor:
         >>> (x * x).backward(); x.grad
         tensor(40.)
         """
-        if not self._needs:
+        if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._fn is None:
             return register(self.__dict__.setdefault("_leaf_hooks", HookSet()), (0, hook))
@@ -374,7 +374,7 @@ class Tensor:
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
         """Calls `hook(leaf)` after a backward has added to the leaf's `.grad`."""
-        if not self._needs:
+        if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._fn is not None:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
@@ -390,7 +390,7 @@ class Tensor:
         >>> (3 * y).backward(); y.grad
         tensor(3.)
         """
-        if not self._needs:
+        if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self._fn is None or "_retains" in self.__dict__:
             return

@@ -129,12 +129,14 @@ def backward(
         if not wanted:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         _tensors(wanted, "inputs")
+    starts = _start(outputs, grads, create_graph)
+    if inputs is not None:
         for x in wanted:
             if isinstance(x, Tensor):
                 x.retain_grad()
         targets = {_edge(x): None for x in wanted}
     keep = create_graph if retain_graph is None else retain_graph
-    run(_start(outputs, grads, create_graph), keep, create_graph, targets, place=errors.users_place())
+    run(starts, keep, create_graph, targets, place=errors.users_place())
 
 
 def grad(
@@ -163,6 +165,8 @@ def grad(
     if not wanted:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     _tensors(wanted, "inputs")
+    members = _unbatched(outs, grads) if is_grads_batched else [grads]
+    starts = _start(outs, members[0], create_graph)
     for x in wanted:
         if isinstance(x, Tensor) and not x._needs:
             raise errors.explain(
@@ -174,12 +178,12 @@ def grad(
     edges = [_edge(x) for x in wanted]
     targets = dict.fromkeys(edges)
     if not is_grads_batched:
-        found = run(_start(outs, grads, create_graph), keep, create_graph, targets, False, errors.users_place())
+        found = run(starts, keep, create_graph, targets, False, errors.users_place())
         return tuple(_one(found.get(e), x, i, create_graph, allow, materialize_grads) for i, (e, x) in enumerate(zip(edges, wanted)))
-    members = _unbatched(outs, grads)
     each: list[list[Any]] = [[] for _ in edges]
     for i, member in enumerate(members):
-        found = run(_start(outs, member, create_graph), keep or i < len(members) - 1, create_graph, targets, False, errors.users_place())
+        starts = _start(outs, member, create_graph)
+        found = run(starts, keep or i < len(members) - 1, create_graph, targets, False, errors.users_place())
         for got, e in zip(each, edges):
             got.append(found.get(e))
     return tuple(

@@ -93,7 +93,8 @@ def deeper(function: Any, *args: Any) -> Any:
 
 def elsewhere(function: Any, *args: Any) -> Any:
     """Calls a function in a new thread, under the modes of this one, and waits for it."""
-    state, outcome = dict(mode.__dict__), []
+    state = dict(mode.__dict__)
+    outcome: list[Any] = []
 
     def work() -> None:
         mode.__dict__.update(state)
@@ -106,12 +107,13 @@ def elsewhere(function: Any, *args: Any) -> Any:
     thread.start()
     thread.join()
     result, error = outcome
+    outcome.clear()
     try:
         if error is not None:
             raise error
         return result
     finally:
-        del outcome, error  # else the traceback would hold the frame that holds the error
+        del error  # else the traceback would hold the frame that holds the error
 
 
 def named(hook: Any) -> Any:

@@ -241,7 +241,7 @@ class Forbidden(Node):
     def refuse(self, *args: Any) -> Any:
         raise errors.forbidden_view(self.made, self.origin, indirect=True)
 
-    __bool__ = name = refuse
+    __bool__ = name = _hooks = refuse
     next_functions = property(refuse)
 
 
