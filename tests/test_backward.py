@@ -3,6 +3,8 @@
 import pytest
 
 from oracle import agree
+from table import ROWS
+from test_ops import listed, tensors
 
 
 def leaf(T, *v):
@@ -413,3 +415,16 @@ PROGRAMS = {name[2:]: program for name, program in list(globals().items()) if na
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_as_pytorch(name):
     agree(PROGRAMS[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.smooth], ids=lambda r: r.name.replace(" ", "_"))
+def test_batched_gradients_of_every_op(row):
+    def program(T):
+        xs = tensors(T, row.inputs(0), True)
+        found = []
+        for out in [o for o in listed(row.call(T, *xs)) if o.requires_grad]:
+            batch = T.linspace(0.5, 2.0, 3 * out.numel(), dtype=out.dtype).reshape(3, *out.shape)
+            found.append(list(T.autograd.grad(out, xs, batch, is_grads_batched=True, retain_graph=True, allow_unused=True)))
+        return found
+
+    agree(program, rtol=1e-9, atol=1e-9)

@@ -23,8 +23,8 @@ class HookSet(dict[int, Any]):
 
     __slots__ = ("__weakref__",)
 
-    def __del__(self) -> None:
-        live.discard(id(self))
+    def __del__(self, forget: Any = live.discard) -> None:  # a default: the module's names go before the last hooks when Python ends
+        forget(id(self))
 
 
 class RemovableHandle:
