@@ -134,7 +134,7 @@ def backward(
         for x in wanted:
             if isinstance(x, Tensor):
                 x.retain_grad()
-        targets = {_edge(x): None for x in wanted}
+        targets = dict.fromkeys(e for e in map(_edge, wanted) if e is not None)  # None: a view from before its base was made to require grad
     keep = create_graph if retain_graph is None else retain_graph
     run(starts, keep, create_graph, targets, place=errors.users_place())
 
@@ -168,7 +168,7 @@ def grad(
     members = _unbatched(outs, grads) if is_grads_batched else [grads]
     starts = _start(outs, members[0], create_graph)
     for x in wanted:
-        if isinstance(x, Tensor) and not x._needs:
+        if isinstance(x, Tensor) and not x.requires_grad:
             raise errors.explain(
                 RuntimeError("One of the differentiated Tensors does not require grad"),
                 where=errors.line_of(errors.users_place()),
@@ -176,7 +176,7 @@ def grad(
             )
     keep = create_graph if retain_graph is None else retain_graph
     edges = [_edge(x) for x in wanted]
-    targets = dict.fromkeys(edges)
+    targets = dict.fromkeys(e for e in edges if e is not None)
     if not is_grads_batched:
         found = run(starts, keep, create_graph, targets, False, errors.users_place())
         return tuple(_one(found.get(e), x, i, create_graph, allow, materialize_grads) for i, (e, x) in enumerate(zip(edges, wanted)))

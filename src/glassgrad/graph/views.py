@@ -262,7 +262,8 @@ def _moved(tensor: Any, node: Any) -> None:
     if before is None or type(before) is Forbidden or node is None:
         return
     hooks = public_edge(before)[0].hooks
-    if hooks is not None and hooks.retains.pop(id(tensor), None) is not None:
+    kept = None if hooks is None else hooks.retains.pop(id(tensor), None)
+    if kept is not None and kept[1]() is tensor:  # not a dead one, which had its number
         retain(tensor, *public_edge(node))
 
 
