@@ -38,6 +38,25 @@ def t_accumulate_expanded(T):
     return (x.grad, g is x.grad, g.stride())
 
 
+def t_grad_dtype(T):
+    x = leaf(T)
+    return x.grad_dtype
+
+
+def t_grad_dtype_set(T):
+    x = leaf(T)
+    x.grad_dtype = T.float64
+    (x * 2).sum().backward()
+    return x.grad.dtype
+
+
+def t_grad_dtype_none(T):
+    x = leaf(T)
+    x.grad_dtype = None
+    x.grad = T.ones(2, dtype=T.float64)
+    return x.grad.dtype
+
+
 def t_multithreading(T):
     with T.autograd.set_multithreading_enabled(False):
         x = leaf(T)
@@ -407,6 +426,43 @@ def t_hook_kept_after_detach_removed(T):
     h.remove()
     y.sum().backward()
     return seen
+
+
+def t_grad_dtype_grad(T):
+    x = leaf(T)
+    x.grad_dtype = T.float64
+    return T.autograd.grad((x * 2).sum(), x)
+
+
+def t_grad_dtype_refusals(T):
+    r = []
+
+    def get():
+        return (leaf(T) * 2).grad_dtype
+
+    def put():
+        y = leaf(T) * 2
+        y.grad_dtype = T.float64
+
+    def taken():
+        x = leaf(T)
+        x.grad = T.ones(2)
+        x.grad_dtype = T.float64
+
+    def kind():
+        leaf(T).grad_dtype = 3
+
+    def assigned():
+        x = leaf(T)
+        x.grad_dtype = T.float64
+        x.grad = T.ones(2)
+
+    for f in (get, put, taken, kind, assigned):
+        try:
+            f()
+        except RuntimeError as e:
+            r.append(str(e).split("\n")[0])
+    return r
 
 
 PROGRAMS = {name[2:]: program for name, program in list(globals().items()) if name.startswith("t_")}

@@ -237,10 +237,11 @@ class Tensor:
                 raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
-            if value._data.dtype != self._data.dtype:
+            wanted = self.grad_dtype if "_grad_dtype" in self.__dict__ else self.dtype
+            if wanted is not None and value.dtype is not wanted:
                 raise RuntimeError(
                     f"attempting to assign a gradient with dtype '{value.dtype.c_name}' to a tensor with grad_dtype "
-                    f"'{self.dtype.type_name}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You "
+                    f"'{wanted.type_name}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You "
                     "can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype "
                     "with caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that "
                     "assume they match."
@@ -255,6 +256,23 @@ class Tensor:
     @grad.deleter
     def grad(self) -> None:
         self._grad = None
+
+    @property
+    def grad_dtype(self) -> Any:
+        """The type of a leaf's gradient: its own unless it is set; None lets gradients keep theirs."""
+        if self._fn is not None:
+            raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
+        return self.__dict__.get("_grad_dtype", self.dtype)
+
+    @grad_dtype.setter
+    def grad_dtype(self, value: Any) -> None:
+        if self._fn is not None:
+            raise RuntimeError("grad_dtype can only be set on leaf tensors.")
+        if value is not None and not isinstance(value, dtype):
+            raise RuntimeError(f"grad_dtype must be a torch.dtype or None, but got {type(value).__name__}")
+        if value is not None and self._grad is not None and self._grad.dtype is not value:
+            raise errors.grad_dtype_taken(value, self._grad.dtype)
+        self.__dict__["_grad_dtype"] = value
 
     @property
     def retains_grad(self) -> bool:
@@ -310,7 +328,7 @@ class Tensor:
         if not own:
             if grad is not None:
                 with accumulating:
-                    self._add_to_grad(grad, graph)
+                    self._add_to_grad(grad, graph, self._data.dtype)
             return
         if "_leaf_hooks" in own:
             grad = self._hooked(grad, graph)
@@ -318,8 +336,9 @@ class Tensor:
         if hooks is not None and hooks.pre:
             (grad,) = bare(before_node(hooks, tuple(wrapped((grad,), graph)), graph), graph)
         if grad is not None:
+            kind = self.grad_dtype if "_grad_dtype" in own else self.dtype
             with accumulating:
-                self._add_to_grad(grad, graph)
+                self._add_to_grad(grad, graph, kind and kind.numpy)
         for hook in list(own["_after_accumulate"].values()) if "_after_accumulate" in own else ():
             new = hook(self)
             if new is not None and not isinstance(new, Tensor):
@@ -327,10 +346,10 @@ class Tensor:
         if hooks is not None and hooks.post:
             after_node(hooks, (), tuple(wrapped((grad,), graph)), graph)
 
-    def _add_to_grad(self, grad: Any, graph: bool) -> None:
-        data, mine = (grad._data if graph else grad), self._data
-        if data.dtype is not mine.dtype and data.dtype != mine.dtype:
-            grad, data = (grad.to(self.dtype), None) if graph else (data.astype(mine.dtype), None)
+    def _add_to_grad(self, grad: Any, graph: bool, kind: Any) -> None:
+        data = grad._data if graph else grad
+        if kind is not None and data.dtype is not kind and data.dtype != kind:
+            grad, data = (grad.to(FROM_NUMPY[kind]), None) if graph else (data.astype(kind), None)
         old = self._grad
         if graph:
             self._grad = grad if old is None else old + grad

@@ -208,8 +208,11 @@ def _one(g: Any, x: Any, index: int, graph: bool, allow: bool, materialize: bool
             errors.line_of(errors.users_place()),
             "check that the outputs were computed from this very tensor (a copy, .to() or .detach() of it is another)",
         )
+    wanted = x.grad_dtype if isinstance(x, Tensor) and "_grad_dtype" in x.__dict__ and x.is_leaf else None
     if graph:
-        return g
+        return g if wanted is None else g.to(wanted)
+    if wanted is not None:
+        return Tensor._wrap(g.astype(wanted.numpy))
     return Tensor._wrap(np.array(g) if isinstance(g, np.ndarray) and g.base is not None else g)
 
 
