@@ -25,7 +25,8 @@ from .printing import format_scalar, tensor_str
 
 new = object.__new__
 ndarray = np.ndarray
-accumulating = threading.RLock()  # one thread at a time adds to a leaf's gradient
+_lock = threading.RLock()  # one thread at a time adds to a leaf's gradient
+acquire, release = _lock.acquire, _lock.release  # called, not entered by `with`, which costs twice as much
 
 
 NON_LEAF_GRAD = (
@@ -320,54 +321,57 @@ class Tensor:
 
         backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
-    def _accumulate(self, grad: Any, graph: bool = False) -> None:
-        """Adds `grad` to `.grad`: taken as it is when nobody else holds it, copied otherwise; then the leaf's hooks."""
+    def _accumulate(self, grad: Any, graph: bool = False, kind: Any = ...) -> None:
+        """Adds `grad` to `.grad`: taken as it is when nobody else holds it, copied otherwise; with the leaf's hooks, unless a `kind` is given."""
         if not self._needs:
             return
-        own = self.__dict__
-        if not own:
-            if grad is not None:
-                with accumulating:
-                    self._add_to_grad(grad, graph, self._data.dtype)
+        if kind is ...:
+            if self.__dict__:
+                self._accumulate_with_hooks(grad, graph)
+                return
+            kind = self._data.dtype
+        if grad is None:
             return
-        if "_leaf_hooks" in own:
-            grad = self._hooked(grad, graph)
+        acquire()
+        try:
+            data = grad._data if graph else grad
+            if kind is not None and data.dtype is not kind and data.dtype != kind:
+                grad, data = (grad.to(FROM_NUMPY[kind]), None) if graph else (data.astype(kind), None)
+            old = self._grad
+            if graph:
+                self._grad = grad if old is None else old + grad
+            elif old is None:
+                if type(grad) is ndarray and not is_ours(grad, sys.getrefcount(grad)):
+                    grad = np.array(grad)
+                self._grad = Tensor._wrap(grad)
+            elif old._needs:
+                self._grad = old + Tensor._wrap(grad)
+            else:
+                data = old._data
+                if type(data) is ndarray and data.ndim:
+                    np.add(data, grad, out=data)
+                elif old._memory is None or not old._memory.root.shared:
+                    old._data = data + grad
+                else:
+                    data[...] = data + grad
+                memory_of(old).version += 1
+        finally:
+            release()
+
+    def _accumulate_with_hooks(self, grad: Any, graph: bool) -> None:
+        own = self.__dict__
+        grad = self._hooked(grad, graph)
         hooks: Hooks | None = own.get("_node_hooks")
         if hooks is not None and hooks.pre:
             (grad,) = bare(before_node(hooks, tuple(wrapped((grad,), graph)), graph), graph)
-        if grad is not None:
-            kind = self.grad_dtype if "_grad_dtype" in own else self.dtype
-            with accumulating:
-                self._add_to_grad(grad, graph, kind and kind.numpy)
+        kind = self.grad_dtype if "_grad_dtype" in own else self.dtype
+        self._accumulate(grad, graph, kind and kind.numpy)
         for hook in list(own["_after_accumulate"].values()) if "_after_accumulate" in own else ():
             new = hook(self)
             if new is not None and not isinstance(new, Tensor):
                 raise TypeError(f"expected Variable, but hook returned '{type(new).__name__}'")
         if hooks is not None and hooks.post:
             after_node(hooks, (), tuple(wrapped((grad,), graph)), graph)
-
-    def _add_to_grad(self, grad: Any, graph: bool, kind: Any) -> None:
-        data = grad._data if graph else grad
-        if kind is not None and data.dtype is not kind and data.dtype != kind:
-            grad, data = (grad.to(FROM_NUMPY[kind]), None) if graph else (data.astype(kind), None)
-        old = self._grad
-        if graph:
-            self._grad = grad if old is None else old + grad
-        elif old is None:
-            if type(grad) is ndarray and not is_ours(grad, sys.getrefcount(grad)):
-                grad = np.array(grad)
-            self._grad = Tensor._wrap(grad)
-        elif old._needs:
-            self._grad = old + Tensor._wrap(grad)
-        else:
-            data = old._data
-            if type(data) is ndarray and data.ndim:
-                np.add(data, grad, out=data)
-            elif old._memory is None or not old._memory.root.shared:
-                old._data = data + grad
-            else:
-                data[...] = data + grad
-            memory_of(old).version += 1
 
     def _hooked(self, grad: Any, graph: bool) -> Any:
         """The gradient after this leaf's own hooks."""
