@@ -74,6 +74,15 @@ def text(program: list[Step]) -> str:
     return "\n".join(f"  {kind} {name} {first} {second} {number}" for kind, name, first, second, number in program)
 
 
+def made_of(T: Any, kind: str, shape: int, seed: int) -> Any:
+    """A leaf that requires grad, or a constant."""
+    r, count = random.Random(seed), 1
+    for n in SHAPES[shape]:
+        count *= n
+    x = T.tensor([round(r.uniform(-2, 2), 2) for _ in range(count)], dtype=T.float64).reshape(SHAPES[shape]).clone()
+    return x.requires_grad_(kind == "leaf")
+
+
 def run(T: Any, program: list[Step]) -> list[Any]:
     """What a user sees of a program."""
     tensors: list[Any] = []
@@ -81,12 +90,7 @@ def run(T: Any, program: list[Step]) -> list[Any]:
     seen: list[Any] = []
     for kind, name, first, second, number in program:
         if kind in ("leaf", "constant"):
-            r, shape = random.Random(second), SHAPES[first]
-            count = 1
-            for n in shape:
-                count *= n
-            x = T.tensor([round(r.uniform(-2, 2), 2) for _ in range(count)], dtype=T.float64).reshape(shape).clone()
-            tensors.append(x.requires_grad_(kind == "leaf"))
+            tensors.append(made_of(T, kind, first, second))
             leaves += tensors[-1:] if kind == "leaf" else []
         elif kind == "end":
             seen += [_attempt(lambda t=t: _sight(t)) for t in tensors]

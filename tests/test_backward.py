@@ -3,6 +3,8 @@
 import pytest
 
 from oracle import agree
+from table import ROWS
+from test_ops import listed, tensors
 
 
 def leaf(T, *v):
@@ -34,6 +36,25 @@ def t_accumulate_expanded(T):
     g.add_(1)
     x.sum().backward()
     return (x.grad, g is x.grad, g.stride())
+
+
+def t_grad_dtype(T):
+    x = leaf(T)
+    return x.grad_dtype
+
+
+def t_grad_dtype_set(T):
+    x = leaf(T)
+    x.grad_dtype = T.float64
+    (x * 2).sum().backward()
+    return x.grad.dtype
+
+
+def t_grad_dtype_none(T):
+    x = leaf(T)
+    x.grad_dtype = None
+    x.grad = T.ones(2, dtype=T.float64)
+    return x.grad.dtype
 
 
 def t_multithreading(T):
@@ -407,9 +428,59 @@ def t_hook_kept_after_detach_removed(T):
     return seen
 
 
+def t_grad_dtype_grad(T):
+    x = leaf(T)
+    x.grad_dtype = T.float64
+    return T.autograd.grad((x * 2).sum(), x)
+
+
+def t_grad_dtype_refusals(T):
+    r = []
+
+    def get():
+        return (leaf(T) * 2).grad_dtype
+
+    def put():
+        y = leaf(T) * 2
+        y.grad_dtype = T.float64
+
+    def taken():
+        x = leaf(T)
+        x.grad = T.ones(2)
+        x.grad_dtype = T.float64
+
+    def kind():
+        leaf(T).grad_dtype = 3
+
+    def assigned():
+        x = leaf(T)
+        x.grad_dtype = T.float64
+        x.grad = T.ones(2)
+
+    for f in (get, put, taken, kind, assigned):
+        try:
+            f()
+        except RuntimeError as e:
+            r.append(str(e).split("\n")[0])
+    return r
+
+
 PROGRAMS = {name[2:]: program for name, program in list(globals().items()) if name.startswith("t_")}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_as_pytorch(name):
     agree(PROGRAMS[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.smooth], ids=lambda r: r.name.replace(" ", "_"))
+def test_batched_gradients_of_every_op(row):
+    def program(T):
+        xs = tensors(T, row.inputs(0), True)
+        found = []
+        for out in [o for o in listed(row.call(T, *xs)) if o.requires_grad]:
+            batch = T.linspace(0.5, 2.0, 3 * out.numel(), dtype=out.dtype).reshape(3, *out.shape)
+            found.append(list(T.autograd.grad(out, xs, batch, is_grads_batched=True, retain_graph=True, allow_unused=True)))
+        return found
+
+    agree(program, rtol=1e-9, atol=1e-9)

@@ -490,6 +490,60 @@ def t_unrelated_leaf_output(T):
     return (y is c, c.is_leaf, y.grad_fn.name())
 
 
+def t_saved_variables(T):
+    import warnings
+
+    def f(ctx, x):
+        ctx.save_for_backward(x)
+        return x * 1
+
+    F = make(T, f, lambda ctx, g: g * ctx.saved_variables[0])
+    x = leaf(T)
+    with warnings.catch_warnings(record=True) as w:
+        warnings.simplefilter("always")
+        F.apply(x).sum().backward()
+    return ([str(m.message) for m in w], x.grad)
+
+
+def t_two_thousand_deep(T):
+
+    def f(ctx, x):
+        with T.enable_grad():
+            ctx.x = x.detach().requires_grad_() - 1
+        return ctx.x.detach()
+
+    def b(ctx, g):
+        if ctx.x < 0:
+            return g
+        with T.enable_grad():
+            F.apply(ctx.x).sum().backward()
+        return g
+
+    F = make(T, f, b)
+    x = T.tensor(2000.0, requires_grad=True)
+    F.apply(x).sum().backward()
+    return x.grad
+
+
+def t_deep_and_raises(T):
+
+    def f(ctx, x):
+        with T.enable_grad():
+            ctx.x = x.detach().requires_grad_() - 1
+        return ctx.x.detach()
+
+    def b(ctx, g):
+        if ctx.x < 0:
+            raise ValueError("at the bottom")
+        with T.enable_grad():
+            F.apply(ctx.x).sum().backward()
+        return g
+
+    F = make(T, f, b)
+    x = T.tensor(100.0, requires_grad=True)
+    F.apply(x).sum().backward()
+
+
 PROGRAMS = {name[2:]: program for name, program in list(globals().items()) if name.startswith("t_")}
 
 

@@ -4,6 +4,8 @@ import pytest
 
 import glassgrad as gg
 from oracle import agree
+from table import ROWS
+from test_ops import listed, tensors
 
 
 def D(T, *v, **k):
@@ -398,6 +400,18 @@ def t_signature(T):
     )
 
 
+def t_shape_depends(T):
+    return both2(T, lambda x: T.cat([x, x]) if bool((x >= 1).all()) else x)
+
+
+def t_dtype_depends(T):
+    return both2(T, lambda x: x.float() if bool((x >= 1).all()) else x)
+
+
+def both2(T, f):
+    return both(T, f, T.ones(1, dtype=T.float64, requires_grad=True))
+
+
 PROGRAMS = {name[2:]: program for name, program in list(globals().items()) if name.startswith("t_")}
 
 
@@ -438,3 +452,11 @@ def test_the_engines_own_ops_pass(name, fast):
     f = (lambda x: op(x, 1)) if name in ("cumsum", "logsumexp", "softmax") else op
     assert gg.autograd.gradcheck(f, x, fast_mode=fast, check_batched_grad=True)
     assert gg.autograd.gradgradcheck(f, x, fast_mode=fast)
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.smooth and r.name != "to"], ids=lambda r: r.name.replace(" ", "_"))
+def test_every_op_of_the_table_passes(row):
+    xs = tensors(gg, row.inputs(0), True)
+    call = lambda *xs: [o for o in listed(row.call(gg, *xs)) if isinstance(o, gg.Tensor)]  # noqa: E731
+    assert gg.autograd.gradcheck(call, xs, fast_mode=True)
+    assert gg.autograd.gradgradcheck(call, xs, fast_mode=True)

@@ -236,6 +236,16 @@ def grad_shape(grad: Any, shape: Any) -> RuntimeError:
     )
 
 
+def grad_dtype_taken(wanted: Any, dtype: Any) -> RuntimeError:
+    return explain(
+        RuntimeError(
+            f"Cannot set grad_dtype to '{wanted.type_name}' because there is already a gradient with dtype '{dtype.c_name}'. Please clear the gradient "
+            "(.grad = None) before changing grad_dtype, or ensure the new grad_dtype matches the existing gradient's dtype."
+        ),
+        where=line_of(users_place()),
+    )
+
+
 # ------------------------------------------------------------------------------------------------ shapes and arguments
 def refused(op: str, error: Exception, arrays: list[Any]) -> Exception:
     """What NumPy refused, in PyTorch's words where the reason is known: sizes that do not broadcast."""

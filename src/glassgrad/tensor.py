@@ -25,7 +25,8 @@ from .printing import format_scalar, tensor_str
 
 new = object.__new__
 ndarray = np.ndarray
-accumulating = threading.RLock()  # one thread at a time adds to a leaf's gradient
+_lock = threading.RLock()  # one thread at a time adds to a leaf's gradient
+acquire, release = _lock.acquire, _lock.release  # called, not entered by `with`, which costs twice as much
 
 
 NON_LEAF_GRAD = (
@@ -238,10 +239,11 @@ class Tensor:
                 raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
-            if value._data.dtype != self._data.dtype:
+            wanted = self.grad_dtype if "_grad_dtype" in self.__dict__ else self.dtype
+            if wanted is not None and value.dtype is not wanted:
                 raise RuntimeError(
                     f"attempting to assign a gradient with dtype '{value.dtype.c_name}' to a tensor with grad_dtype "
-                    f"'{self.dtype.type_name}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You "
+                    f"'{wanted.type_name}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You "
                     "can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype "
                     "with caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that "
                     "assume they match."
@@ -256,6 +258,23 @@ class Tensor:
     @grad.deleter
     def grad(self) -> None:
         self._grad = None
+
+    @property
+    def grad_dtype(self) -> Any:
+        """The type of a leaf's gradient: its own unless it is set; None lets gradients keep theirs."""
+        if self._fn is not None:
+            raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
+        return self.__dict__.get("_grad_dtype", self.dtype)
+
+    @grad_dtype.setter
+    def grad_dtype(self, value: Any) -> None:
+        if self._fn is not None:
+            raise RuntimeError("grad_dtype can only be set on leaf tensors.")
+        if value is not None and not isinstance(value, dtype):
+            raise RuntimeError(f"grad_dtype must be a torch.dtype or None, but got {type(value).__name__}")
+        if value is not None and self._grad is not None and self._grad.dtype is not value:
+            raise errors.grad_dtype_taken(value, self._grad.dtype)
+        self.__dict__["_grad_dtype"] = value
 
     @property
     def retains_grad(self) -> bool:
@@ -303,53 +322,57 @@ class Tensor:
 
         backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
-    def _accumulate(self, grad: Any, graph: bool = False) -> None:
-        """Adds `grad` to `.grad`: taken as it is when nobody else holds it, copied otherwise; then the leaf's hooks."""
+    def _accumulate(self, grad: Any, graph: bool = False, kind: Any = ...) -> None:
+        """Adds `grad` to `.grad`: taken as it is when nobody else holds it, copied otherwise; with the leaf's hooks, unless a `kind` is given."""
         if not self._needs:
             return
-        own = self.__dict__
-        if not own:
-            if grad is not None:
-                with accumulating:
-                    self._add_to_grad(grad, graph)
+        if kind is ...:
+            if self.__dict__:
+                self._accumulate_with_hooks(grad, graph)
+                return
+            kind = self._data.dtype
+        if grad is None:
             return
-        if "_leaf_hooks" in own:
-            grad = self._hooked(grad, graph)
+        acquire()
+        try:
+            data = grad._data if graph else grad
+            if kind is not None and data.dtype is not kind and data.dtype != kind:
+                grad, data = (grad.to(FROM_NUMPY[kind]), None) if graph else (data.astype(kind), None)
+            old = self._grad
+            if graph:
+                self._grad = grad if old is None else old + grad
+            elif old is None:
+                if type(grad) is ndarray and not is_ours(grad, sys.getrefcount(grad)):
+                    grad = np.array(grad)
+                self._grad = Tensor._wrap(grad)
+            elif old._needs:
+                self._grad = old + Tensor._wrap(grad)
+            else:
+                data = old._data
+                if type(data) is ndarray and data.ndim:
+                    np.add(data, grad, out=data)
+                elif old._memory is None or not old._memory.root.shared:
+                    old._data = data + grad
+                else:
+                    data[...] = data + grad
+                memory_of(old).version += 1
+        finally:
+            release()
+
+    def _accumulate_with_hooks(self, grad: Any, graph: bool) -> None:
+        own = self.__dict__
+        grad = self._hooked(grad, graph)
         hooks: Hooks | None = own.get("_node_hooks")
         if hooks is not None and hooks.pre:
             (grad,) = bare(before_node(hooks, tuple(wrapped((grad,), graph)), graph), graph)
-        if grad is not None:
-            with accumulating:
-                self._add_to_grad(grad, graph)
+        kind = self.grad_dtype if "_grad_dtype" in own else self.dtype
+        self._accumulate(grad, graph, kind and kind.numpy)
         for hook in list(own["_after_accumulate"].values()) if "_after_accumulate" in own else ():
             new = hook(self)
             if new is not None and not isinstance(new, Tensor):
                 raise TypeError(f"expected Variable, but hook returned '{type(new).__name__}'")
         if hooks is not None and hooks.post:
             after_node(hooks, (), tuple(wrapped((grad,), graph)), graph)
-
-    def _add_to_grad(self, grad: Any, graph: bool) -> None:
-        data, mine = (grad._data if graph else grad), self._data
-        if data.dtype is not mine.dtype and data.dtype != mine.dtype:
-            grad, data = (grad.to(self.dtype), None) if graph else (data.astype(mine.dtype), None)
-        old = self._grad
-        if graph:
-            self._grad = grad if old is None else old + grad
-        elif old is None:
-            if type(grad) is ndarray and not is_ours(grad, sys.getrefcount(grad)):
-                grad = np.array(grad)
-            self._grad = Tensor._wrap(grad)
-        elif old._needs:
-            self._grad = old + Tensor._wrap(grad)
-        else:
-            data = old._data
-            if type(data) is ndarray and data.ndim:
-                np.add(data, grad, out=data)
-            elif old._memory is None or not old._memory.root.shared:
-                old._data = data + grad
-            else:
-                data[...] = data + grad
-            memory_of(old).version += 1
 
     def _hooked(self, grad: Any, graph: bool) -> Any:
         """The gradient after this leaf's own hooks."""
@@ -366,7 +389,7 @@ class Tensor:
         >>> (x * x).backward(); x.grad
         tensor(40.)
         """
-        if not self._needs:
+        if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._fn is None:
             return register(self.__dict__.setdefault("_leaf_hooks", HookSet()), (0, hook))
@@ -375,7 +398,7 @@ class Tensor:
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
         """Calls `hook(leaf)` after a backward has added to the leaf's `.grad`."""
-        if not self._needs:
+        if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._fn is not None:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
@@ -391,7 +414,7 @@ class Tensor:
         >>> (3 * y).backward(); y.grad
         tensor(3.)
         """
-        if not self._needs:
+        if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self._fn is None or "_retains" in self.__dict__:
             return

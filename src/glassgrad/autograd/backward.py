@@ -129,12 +129,14 @@ def backward(
         if not wanted:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         _tensors(wanted, "inputs")
+    starts = _start(outputs, grads, create_graph)
+    if inputs is not None:
         for x in wanted:
             if isinstance(x, Tensor):
                 x.retain_grad()
-        targets = {_edge(x): None for x in wanted}
+        targets = dict.fromkeys(e for e in map(_edge, wanted) if e is not None)  # None: a view from before its base was made to require grad
     keep = create_graph if retain_graph is None else retain_graph
-    run(_start(outputs, grads, create_graph), keep, create_graph, targets, place=errors.users_place())
+    run(starts, keep, create_graph, targets, place=errors.users_place())
 
 
 def grad(
@@ -163,8 +165,10 @@ def grad(
     if not wanted:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     _tensors(wanted, "inputs")
+    members = _unbatched(outs, grads) if is_grads_batched else [grads]
+    starts = _start(outs, members[0], create_graph)
     for x in wanted:
-        if isinstance(x, Tensor) and not x._needs:
+        if isinstance(x, Tensor) and not x.requires_grad:
             raise errors.explain(
                 RuntimeError("One of the differentiated Tensors does not require grad"),
                 where=errors.line_of(errors.users_place()),
@@ -172,14 +176,14 @@ def grad(
             )
     keep = create_graph if retain_graph is None else retain_graph
     edges = [_edge(x) for x in wanted]
-    targets = dict.fromkeys(edges)
+    targets = dict.fromkeys(e for e in edges if e is not None)
     if not is_grads_batched:
-        found = run(_start(outs, grads, create_graph), keep, create_graph, targets, False, errors.users_place())
+        found = run(starts, keep, create_graph, targets, False, errors.users_place())
         return tuple(_one(found.get(e), x, i, create_graph, allow, materialize_grads) for i, (e, x) in enumerate(zip(edges, wanted)))
-    members = _unbatched(outs, grads)
     each: list[list[Any]] = [[] for _ in edges]
     for i, member in enumerate(members):
-        found = run(_start(outs, member, create_graph), keep or i < len(members) - 1, create_graph, targets, False, errors.users_place())
+        starts = _start(outs, member, create_graph)
+        found = run(starts, keep or i < len(members) - 1, create_graph, targets, False, errors.users_place())
         for got, e in zip(each, edges):
             got.append(found.get(e))
     return tuple(
@@ -204,8 +208,11 @@ def _one(g: Any, x: Any, index: int, graph: bool, allow: bool, materialize: bool
             errors.line_of(errors.users_place()),
             "check that the outputs were computed from this very tensor (a copy, .to() or .detach() of it is another)",
         )
+    wanted = x.grad_dtype if isinstance(x, Tensor) and "_grad_dtype" in x.__dict__ and x.is_leaf else None
     if graph:
-        return g
+        return g if wanted is None else g.to(wanted)
+    if wanted is not None:
+        return Tensor._wrap(g.astype(wanted.numpy))
     return Tensor._wrap(np.array(g) if isinstance(g, np.ndarray) and g.base is not None else g)
 
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from .. import errors
 from ..dtypes import FROM_NUMPY
-from ..graph.hooks import without_graph
+from ..graph.hooks import deeper, without_graph
 from ..graph.memory import materialize, memory_of
-from ..graph.modes import mode, no_grad
+from ..graph.modes import mode
 from ..graph.node import Freed, Node, count, edge_of
 from ..graph.saved import Packed, SavedTensor, standing
 from ..graph.views import alias, check_writable, rebase, refresh_views
@@ -46,6 +46,9 @@ class FunctionCtx:
         self.materialize_grads = value
 
 
+OWN = frozenset({*Node.__slots__, "ctx", "shapes"})  # the attributes of a Function's node; whatever else is set on it is the ctx's
+
+
 class FunctionNode(Node):
     """The node of a user's Function: calls its backward. Attributes that it does not have itself are those of the ctx."""
 
@@ -61,12 +64,12 @@ class FunctionNode(Node):
         return f"<torch.autograd.function.{type(self).__name__} object at {hex(id(self))}>"
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in Node.__slots__ or name in FunctionNode.__slots__:
+        if name.startswith("__") or name in OWN:
             raise AttributeError(name)
         return getattr(self.ctx, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in Node.__slots__ or name in FunctionNode.__slots__:
+        if name in OWN:
             object.__setattr__(self, name, value)
         else:
             setattr(self.ctx, name, value)
@@ -86,7 +89,7 @@ class FunctionNode(Node):
             grads = [
                 Tensor._wrap(np.zeros(s[0], s[1])[()]) if g is None and s is not None else g for g, s in zip(grads, self.shapes)
             ]
-        got = self.function._vjp()(ctx, *grads)
+        got = deeper(self.function._vjp(), ctx, *grads)
         outs = got if isinstance(got, tuple) else (got,)
         expected = len(ctx._slots)
         if len(outs) > expected and all(g is None for g in outs[expected:]):
@@ -148,6 +151,11 @@ def _checked(node: FunctionNode, index: int, g: Any, slot: Any) -> Any:
     return g if g._data.dtype == dtype else g.to(FROM_NUMPY[dtype])
 
 
+put_edges, put_hooks, put_seq, put_ctx, put_shapes = (  # past __setattr__, which costs more than the rest of making a node
+    d.__set__ for d in (Node.__dict__["edges"], Node.__dict__["hooks"], Node.__dict__["seq"], FunctionNode.__dict__["ctx"], FunctionNode.__dict__["shapes"])
+)
+
+
 class Context(FunctionCtx):
     """The ctx of one call: what was saved, which inputs need a gradient. What else a node has, it has too."""
 
@@ -160,7 +168,7 @@ class Context(FunctionCtx):
     _node: Any = lambda self: None
 
     def __init__(self, inputs: tuple[Any, ...]):
-        self.needs_input_grad = tuple(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+        self.needs_input_grad = tuple([isinstance(x, Tensor) and (x._needs or x.requires_grad) for x in inputs])
         self._slots = [(x._data.shape, x._data.dtype) if isinstance(x, Tensor) else None for x in inputs]
         self._kept: list[Any] = []
 
@@ -176,13 +184,13 @@ class Context(FunctionCtx):
     def _keep(self, outputs: list[Any], node: Any) -> None:
         """Stores what was saved: an output as its number, so that no cycle arises; else the tensor and its version."""
         saved, self.to_save = self.to_save, ()
+        if node is not None:
+            self._node = weakref.ref(node)
         for i, t in enumerate(saved):
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}")
-        if node is None:
-            return
-        self._node = weakref.ref(node)
-        for t in saved:
+            if node is None:
+                continue
             nr = next((i for i, o in enumerate(outputs) if o is t), None)
             if t is None:
                 self._kept.append(None)
@@ -201,7 +209,11 @@ class Context(FunctionCtx):
         """The tensors that forward saved, checked for writes since."""
         return tuple(self.to_save) if self.to_save else tuple(self._unpack(k) for k in self._held())
 
-    saved_variables = saved_tensors
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """The older name of `saved_tensors`."""
+        warnings.warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2)
+        return self.saved_tensors
 
     @property
     def _raw_saved_tensors(self) -> tuple[SavedTensor, ...]:
@@ -265,6 +277,7 @@ class Function(FunctionCtx, metaclass=_Functions):
 
     _backward_cls: Any = None
     _context_cls: Any = None
+    _forward_signature: Any = None
 
     def __init__(self, *args: Any, **kwargs: Any):
         warnings.warn(
@@ -310,29 +323,45 @@ class Function(FunctionCtx, metaclass=_Functions):
         )
 
     @classmethod
+    def _with_defaults(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of a forward without ctx, defaults filled in: setup_context sees them all."""
+        if cls._forward_signature is None or cls._forward_signature[0] is not cls.forward:
+            cls._forward_signature = cls.forward, inspect.signature(cls.forward)
+        signature = cls._forward_signature[1]
+        if not kwargs and len(args) == len(signature.parameters):
+            return args, kwargs
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.args, bound.kwargs
+
+    @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs forward and puts a node into the graph."""
         apart = cls.setup_context is not Function.setup_context
         if apart:
-            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
-            bound.apply_defaults()
-            args, kwargs = bound.args, bound.kwargs
+            args, kwargs = cls._with_defaults(args, kwargs)
         ctx = cls._context_cls(args)
         node: Any = None
         if mode.grad and any(ctx.needs_input_grad):
             node = object.__new__(cls._backward_cls)
-            node.hooks, node.seq, node.ctx = None, count(), ctx
-            node.edges = tuple(edge_of(x) for x in args if isinstance(x, Tensor))
-        with no_grad():
+            put_hooks(node, None)
+            put_seq(node, count())
+            put_ctx(node, ctx)
+            put_edges(node, tuple([edge_of(x) for x in args if isinstance(x, Tensor)]))
+        before, mode.grad = mode.grad, False
+        try:
             if apart:
                 result = cls.forward(*args, **kwargs)
                 cls.setup_context(ctx, args, result)
             else:
                 result = cls.forward(ctx, *args, **kwargs)
+        finally:
+            mode.grad = before
         outputs = list(result) if isinstance(result, tuple) else [result]
         placed = _placed(ctx, node, args, outputs)
         ctx._keep(placed, node)
-        ctx.non_differentiable = ctx.dirty_tensors = ()
+        if ctx.non_differentiable or ctx.dirty_tensors:
+            ctx.non_differentiable = ctx.dirty_tensors = ()
         return tuple(placed) if isinstance(result, tuple) else placed[0]
 
 
@@ -345,27 +374,30 @@ class InplaceFunction(Function):
 
 
 def _among(tensor: Any, tensors: Any) -> bool:
-    return any(tensor is t for t in tensors)
+    for t in tensors:
+        if t is tensor:
+            return True
+    return False
 
 
 def _placed(ctx: Context, node: Any, args: Any, outputs: list[Any]) -> list[Any]:
     """The outputs at their places in the graph: an input that is returned comes as a view of itself, one that was written moves."""
     dirty = ctx.dirty_tensors
-    if any(_among(d, args) and not _among(d, outputs) for d in dirty):
+    if dirty and any(_among(d, args) and not _among(d, outputs) for d in dirty):
         raise RuntimeError(
             "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified inplace must "
             "all be outputs of the Function."
         )
     placed: list[Any] = []
     if node is not None:
-        node.shapes = [(o._data.shape, o._data.dtype) if isinstance(o, Tensor) else None for o in outputs]
-    many = sum(isinstance(o, Tensor) for o in outputs) > 1
+        put_shapes(node, [(o._data.shape, o._data.dtype) if isinstance(o, Tensor) else None for o in outputs])
+    several = len(outputs) > 1
     for nr, given in enumerate(outputs):
         out = given
         if not isinstance(given, Tensor):
             placed.append(given)
             continue
-        first = next(i for i, o in enumerate(outputs) if o is given)
+        first = next(i for i, o in enumerate(outputs) if o is given) if several else 0
         place = node.output(nr) if node is not None and given._data.dtype.kind in "fc" and not _among(given, ctx.non_differentiable) else None
         if first < nr:
             out = placed[first]
@@ -375,8 +407,8 @@ def _placed(ctx: Context, node: Any, args: Any, outputs: list[Any]) -> list[Any]
             continue
         elif _among(given, args):
             out = alias(given, Tensor._wrap(materialize(given)), lambda base: base[...], "function")
-        elif place is not None and given._is_view() and any(_shares(given, a) for a in args):
-            given._memory.made = "several" if many else "function"
+        elif place is not None and given._memory is not None and given._is_view() and any(_shares(given, a) for a in args):
+            given._memory.made = "several" if sum(isinstance(o, Tensor) for o in outputs) > 1 else "function"
         if place is not None:
             out._fn, out._needs = place, True
         elif given._needs and out is given:

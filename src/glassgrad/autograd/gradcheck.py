@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..dtypes import FROM_NUMPY
 from ..graph.memory import materialize
+from ..placement import Size
 from ..tensor import Tensor
 from .backward import grad
 from .function import Function
@@ -178,8 +180,8 @@ class Check:
         return _differentiable(self.func(*self.inputs))
 
     def values(self, part: Any) -> list[np.ndarray]:
-        """The outputs' real or imaginary parts, flat."""
-        return [np.array(part(o._data)).ravel() for o in self.outputs()]
+        """The outputs' real or imaginary parts."""
+        return [np.array(part(o._data)) for o in self.outputs()]
 
     def moved(self, x: Tensor, where: Any, by: Any, values: Callable[[], list[np.ndarray]]) -> list[np.ndarray]:
         """The central difference of the values over a step of an input."""
@@ -192,7 +194,14 @@ class Check:
                 ends.append(values())
         finally:
             data[where] = before
-        return [np.subtract(a, b, dtype=np.result_type(a, b, np.float32)) / (2 * self.eps) for a, b in zip(*ends)]
+        for up, down in zip(*ends):
+            for what, a, b in (("shape", Size(up.shape), Size(down.shape)), ("dtype", FROM_NUMPY[up.dtype], FROM_NUMPY[down.dtype])):
+                if a != b:
+                    at = "" if where is ... else f"on index {where} "
+                    raise AssertionError(
+                        f"Expected `func` to return outputs with the same {what} when inputs are perturbed {at}by {self.eps}, but got: {what}s {b} and {a}."
+                    )
+        return [(np.subtract(a, b, dtype=np.result_type(a, b, np.float32)) / (2 * self.eps)).ravel() for a, b in zip(*ends)]
 
     def numerical(self, x: Tensor, values: Callable[[], list[np.ndarray]]) -> list[np.ndarray]:
         """The Jacobian of each output by an input: a row for each of its elements."""
@@ -275,7 +284,7 @@ class Check:
 
     def _still(self) -> None:
         """Checks a function none of whose outputs requires grad: it must not depend on the inputs."""
-        values = lambda: [np.array(o._data).ravel() for o in _tuple(self.func(*self.inputs))]  # noqa: E731
+        values = lambda: [np.array(o._data) for o in _tuple(self.func(*self.inputs))]  # noqa: E731
         if any(abs(n).max(initial=0) > self.eps for x in self.needing for n in self.numerical(x, values)):
             raise errors.explain(
                 GradcheckError("Numerical gradient for function expected to be zero"),

@@ -156,6 +156,8 @@ class Walk:
                 if e in useful or e in self.captures or e in self.leaves:
                     useful.add(n)
                     break
+        if self.accumulate:  # then the targets run too, although nothing goes on from them
+            useful.update(self.captures)
         self.useful = useful
         self.order = [n for n in self.order if n in useful or n in self.captures]
 

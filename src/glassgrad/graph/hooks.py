@@ -7,6 +7,7 @@ before the node; the node; those after it. A hook may return what replaces the g
 from __future__ import annotations
 
 import itertools
+import threading
 import weakref
 from typing import Any
 
@@ -22,8 +23,8 @@ class HookSet(dict[int, Any]):
 
     __slots__ = ("__weakref__",)
 
-    def __del__(self) -> None:
-        live.discard(id(self))
+    def __del__(self, forget: Any = live.discard) -> None:  # a default: the module's names go before the last hooks when Python ends
+        forget(id(self))
 
 
 class RemovableHandle:
@@ -76,6 +77,43 @@ def without_graph(function: Any, graph: bool, *args: Any) -> Any:
         return function(*args)
     finally:
         mode.grad = before
+
+
+DEPTH = 40  # backwards within each other that one thread runs: an interpreter's stack holds some hundred
+
+
+def deeper(function: Any, *args: Any) -> Any:
+    """Calls a user's backward, which may run a backward of its own, and so on: at some depth on the fresh stack of another thread."""
+    mode.depth += 1
+    try:
+        return function(*args) if mode.depth % DEPTH else elsewhere(function, *args)
+    finally:
+        mode.depth -= 1
+
+
+def elsewhere(function: Any, *args: Any) -> Any:
+    """Calls a function in a new thread, under the modes of this one, and waits for it."""
+    state = dict(mode.__dict__)
+    outcome: list[Any] = []
+
+    def work() -> None:
+        mode.__dict__.update(state)
+        try:
+            outcome.extend((function(*args), None))
+        except BaseException as error:  # noqa: BLE001 - raised where the call was made
+            outcome.extend((None, error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    result, error = outcome
+    outcome.clear()
+    try:
+        if error is not None:
+            raise error
+        return result
+    finally:
+        del error  # else the traceback would hold the frame that holds the error
 
 
 def named(hook: Any) -> Any:

@@ -15,6 +15,7 @@ class Mode(threading.local):
     grad = True
     inference = False
     multithreading = True
+    depth = 0  # how many backwards of Functions are running within each other
     watch: Any = None  # what runs each node's backward while anomalies are looked for
     walk: Any = None  # the backward that is running, if it is more than plain: what hooks ask about its course
     saved_hooks: tuple[Any, ...] = ()  # the pairs of saved-tensor hooks that are on, the last one in force

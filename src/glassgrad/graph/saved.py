@@ -110,7 +110,9 @@ class SavedTensor:
             )
         if stored is None:
             raise RuntimeError("Calling register_hooks on a saved tensor with value None is forbidden")
-        tensor = self._tensor()
+        if type(stored) is tuple:  # a Function's: a tensor and its version, or what is known of an output
+            stored = stored[0] if self._output is None else stored[1]
+        tensor = stored if hasattr(stored, "_data") or not hasattr(stored, "dtype") else Node.wrap(stored)
         if not hasattr(tensor, "_data"):
             raise RuntimeError("Calling register_hooks on a saved tensor that is a Python number is forbidden")
         with enable_grad():

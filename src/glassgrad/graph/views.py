@@ -245,7 +245,7 @@ class Forbidden(Node):
     def refuse(self, *args: Any) -> Any:
         raise errors.forbidden_view(self.made, self.origin, indirect=True)
 
-    __bool__ = name = refuse
+    __bool__ = name = _hooks = refuse
     next_functions = property(refuse)
 
 
@@ -266,7 +266,8 @@ def _moved(tensor: Any, node: Any) -> None:
     if before is None or type(before) is Forbidden or node is None:
         return
     hooks = public_edge(before)[0].hooks
-    if hooks is not None and hooks.retains.pop(id(tensor), None) is not None:
+    kept = None if hooks is None else hooks.retains.pop(id(tensor), None)
+    if kept is not None and kept[1]() is tensor:  # not a dead one, which had its number
         retain(tensor, *public_edge(node))
 
 

@@ -13,7 +13,8 @@ from ..tensor import Tensor
 from .arrays import copied
 
 new = object.__new__
-PRIVATE = frozenset({"_leaf_hooks", "_after_accumulate", "_node_hooks", "_retains", "_accumulator"})  # what the engine keeps in a tensor's __dict__
+# what the engine keeps in a tensor's __dict__
+PRIVATE = frozenset({"_leaf_hooks", "_after_accumulate", "_node_hooks", "_retains", "_accumulator", "_grad_dtype"})
 
 
 def deepcopied(self: Tensor, memo: dict[int, Any]) -> Tensor:

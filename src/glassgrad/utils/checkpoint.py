@@ -128,7 +128,9 @@ def checkpoint(
     part.debug = debug if Settings.debug is None else Settings.debug
     part.early_stop = early_stop if Settings.early_stop is None else Settings.early_stop
     with saved_tensors_hooks(part.pack, part.unpack), around:
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+    part.done = True
+    return result
 
 
 def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any) -> Any:
@@ -192,6 +194,7 @@ class Part:
 
     debug = False
     early_stop = True
+    done = False  # the forward has ended: a backward inside the part computes it again before that
 
     def __init__(self, function: Any, args: Any, kwargs: Any, preserve: bool, around: Any, check: bool):
         self.function, self.kwargs, self.around, self.check = function, kwargs, around, check
@@ -232,7 +235,9 @@ class Part:
         self.lines[1].clear()
 
         def catch(tensor: Tensor) -> Any:
-            if len(found) == len(self.places):
+            if len(found) >= len(self.places):
+                if not self.done:
+                    return tensor.detach()
                 raise self._differs("trying to save more tensors during recomputation than during the original forward pass.")
             place = self.places[len(found)]()
             found.append(_known(tensor))
@@ -248,7 +253,7 @@ class Part:
         args, kwargs = [_given(a) for a in self.args], {name: _given(a) for name, a in self.kwargs.items()}
         with contextlib.suppress(Enough), _random_again(self.random), enable_grad(), saved_tensors_hooks(catch, lambda t: t), self.around:
             self.function(*args, **kwargs)
-        if len(found) != len(self.places):
+        if self.done and len(found) != len(self.places):
             raise self._differs(
                 "A different number of tensors was saved during the original forward and recomputation.\n"
                 f"Number of tensors saved during forward: {len(self.places)}\nNumber of tensors saved during recomputation: {len(found)}."
