@@ -29,14 +29,6 @@ _lock = threading.RLock()  # one thread at a time adds to a leaf's gradient
 acquire, release = _lock.acquire, _lock.release  # called, not entered by `with`, which costs twice as much
 
 
-NON_LEAF_GRAD = (
-    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
-    "during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use "
-    ".retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf "
-    "Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more informations."
-)
-
-
 class Tensor:
     """An array that remembers how it was made, so that its gradient can be computed.
 
@@ -229,7 +221,7 @@ class Tensor:
     def grad(self) -> Tensor | None:
         """The gradient that backward accumulated here."""
         if self._grad is None and self._fn is not None and "_retains" not in self.__dict__:
-            warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
+            warnings.warn(errors.NON_LEAF_GRAD, UserWarning, stacklevel=2)
         return self._grad
 
     @grad.setter
