@@ -4,6 +4,7 @@ import math as _math
 import warnings as _warnings
 
 from . import autograd, cuda, ops
+from .autograd import forward_ad as _forward_ad
 from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .dtypes import (
     bool,
@@ -256,8 +257,12 @@ def __getattr__(name: str) -> object:
     import difflib
     import importlib
 
-    if name in ("study", "descent", "nn"):  # rooms that need more than the engine are imported when they are asked for
+    if name in ("study", "descent", "nn", "func"):  # rooms beyond the engine are imported when they are asked for
         return importlib.import_module(f".{name}", __name__)
+    if name == "vmap":
+        from .func import vmap
+
+        return vmap
 
     near = difflib.get_close_matches(name, [n for n in globals() if not n.startswith("_")], 3, 0.6)
     raise AttributeError(f"glassgrad has no {name!r}" + (f"; the nearest names here: {', '.join(near)}" if near else ""))

@@ -164,6 +164,9 @@ def embed(grad: Any, index: Any, shape: tuple[int, ...]) -> Any:
 @array_function
 def embed_add(grad: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with `grad` added at an index that may name an element more than once."""
+    for i in index:
+        if type(i) not in PLAIN and hasattr(type(i), "__array_function__"):
+            return type(i).__array_function__(i, embed_add, (type(i),), (grad, index, shape), {})
     out = np.zeros(shape, grad.dtype)
     if any(isinstance(i, np.ndarray) and i.dtype.kind != "b" for i in index):
         np.add.at(out, index, grad)
@@ -193,6 +196,9 @@ def embed_diagonal(grad: Any, shape: tuple[int, ...], offset: int, dim1: int, di
 @array_function
 def take(x: Any, index: Any) -> Any:
     """x[index] as a copy, for any index that NumPy takes."""
+    for i in index:
+        if type(i) not in PLAIN and hasattr(type(i), "__array_function__"):
+            return type(i).__array_function__(i, take, (type(i),), (x, index), {})
     return np.array(x[index])[()]
 
 

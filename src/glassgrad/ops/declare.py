@@ -28,6 +28,7 @@ from ..graph.modes import mode
 from ..graph.views import check_writable, rebase, refresh_views, refuse_overlap, unlock, write, wrote
 from ..tensor import Tensor
 from .build import build
+from .levels import Layer, levels_of
 from .op import OPS, UFUNCS, Op
 from .runtime import any_needs, as_operand, into, number_as, refuse_kind
 
@@ -175,7 +176,7 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None, fills: bool 
             _refuse_overlaps(input, args, name == "index_put_")
             out = call(Tensor._wrap(data), *args, **kwargs)
             _must_fit(input, out)
-            write(input, out._data, fills)
+            put(input, out._data, fills)
         else:
             own = input._memory
             check_writable(input)
@@ -184,10 +185,10 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None, fills: bool 
             before._data, before._fn, before._needs, before._grad, before._memory = data, input._fn, input._needs, None, None
             shared = own is not None and own.root.shared
             if shared and keeps_self:
-                before._data = np.array(data)
+                before._data = data.copy()
             out = call(before, *args, **kwargs)
             _must_fit(input, out)
-            write(input, out._data, fills, refresh=False)
+            put(input, out._data, fills, refresh=False)
             rebase(input, before, out)
             node = out._fn
             if node is not None and "result" in node.saves:
@@ -214,6 +215,8 @@ def _refuse_overlaps(input: Any, args: tuple[Any, ...], at_all: bool) -> None:
 
 def _must_fit(input: Any, out: Any) -> None:
     """A result can be written into a tensor of its shape (or one that it broadcasts to) and of a category that holds it."""
+    if isinstance(out._data, Layer) and out._data.levels != levels_of(input._data):
+        raise foreign(input)
     if out._data.shape != input._data.shape:
         raise errors.explain(
             RuntimeError(
@@ -231,6 +234,29 @@ def _must_fit(input: Any, out: Any) -> None:
             ),
             where=errors.line_of(errors.users_place()),
         )
+
+
+def foreign(input: Any) -> Exception:
+    """What is computed inside a transform does not fit into a tensor from outside it."""
+    return errors.explain(
+        RuntimeError(
+            "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has more "
+            "elements than `self`. This happened due to `other` being vmapped over but `self` not being vmapped over in a vmap. Please try to "
+            "use out-of-place operators instead of inplace arithmetic. If said operator is being called inside the PyTorch framework, please "
+            "file a bug report instead."
+        ),
+        "the tensor that is written holds one value, and each example of the batch has another for it",
+        errors.line_of(errors.users_place()), "write it out of place, or start from a tensor made from the input (x.new_zeros, torch.zeros_like)",
+    )  # fmt: skip
+
+
+def put(tensor: Any, data: Any, fills: bool = False, refresh: bool = True) -> None:
+    """`write`, also into the data of a transform that views share."""
+    own = tensor._data
+    if isinstance(own, Layer) and tensor._memory is not None and tensor._memory.root.shared:
+        own.become(data)
+        data = own
+    write(tensor, data, fills, refresh)
 
 
 def cannot_hold(input: Any, name: str, error: Exception, other: Any) -> Exception | None:

@@ -18,7 +18,8 @@ from ..graph.modes import mode
 from ..graph.views import refuse_overlap, unlock, wrote
 from ..tensor import Tensor
 from . import arrays
-from .declare import in_place, linear, vjp
+from .declare import foreign, in_place, linear, vjp
+from .levels import Layer, levels_of, meet
 from .runtime import sum_to
 from .shapes import expand, unsqueeze, wrap_dim
 
@@ -113,6 +114,8 @@ def _items(index: Any) -> tuple[Any, ...]:
 
 def _gathered(viewed: Tensor, rest: tuple[Any, ...]) -> Tensor:
     _masks_fit(viewed, rest)
+    if viewed._needs:
+        (viewed,) = meet((viewed,), rest)
     try:
         return _index(viewed, rest)
     except IndexError as error:
@@ -176,6 +179,8 @@ def _element(item: Any) -> Any:
         return item
     if isinstance(item, Tensor):
         data = item._data
+        if isinstance(data, Layer):
+            return data
         if data.dtype.kind in "iu" and data.dtype != np.uint8:
             return int(data) if data.ndim == 0 else data
         if data.dtype.kind == "b" or data.dtype == np.uint8:
@@ -434,6 +439,13 @@ def _fitted(value: Tensor, viewed: Tensor) -> Tensor:
 def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     """The assignment on the data alone."""
     data = input._data
+    if isinstance(data, Layer) or isinstance(value, Tensor) and isinstance(value._data, Layer):
+        given = value._data if isinstance(value, Tensor) else value
+        if not levels_of(given) <= levels_of(data):
+            raise foreign(input)
+        data[tuple(_element(i) for i in items)] = given
+        wrote(memory_to_write(input))
+        return
     base = Tensor._wrap(data if isinstance(data, np.ndarray) else np.array(data))
     viewed, rest = _views(base, items)
     given = value._data if isinstance(value, Tensor) else value

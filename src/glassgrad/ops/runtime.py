@@ -15,6 +15,7 @@ from ..graph.node import Freed, Node, count, edge_of
 from ..graph.views import write
 from ..tensor import Tensor
 from .arrays import astype
+from .levels import Layer, meet
 from .op import Op
 
 new, ndarray = object.__new__, np.ndarray
@@ -144,6 +145,8 @@ def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
         position = next(i for i, o in enumerate(operands) if o is None)
         raise errors.argument(op.name.strip("_"), op.tensors[position], position + 1, "Tensor", inputs[position])
     datas = [o._data if isinstance(o, Tensor) else o for o in operands]
+    if mode.grad and any(isinstance(d, Layer) for d in datas):
+        operands = list(meet(operands))
     dtype = result_dtype(datas) if len(datas) > 1 else getattr(datas[0], "dtype", None) or number_dtype(datas[0])
     if op.floats and dtype.kind in "iub":
         dtype = defaults.numpy
