@@ -286,6 +286,9 @@ _put = vjp("_put", lambda self, values, index, accumulate: _placed(self, values,
 @arrays.array_function
 def _placed(x: Any, values: Any, index: Any, accumulate: bool) -> Any:
     """A copy of x with values put, or added, at an index."""
+    other = arrays.overriding((values, *index))
+    if other is not None:
+        return other.__array_function__(_placed, (type(other),), (x, values, index, accumulate), {})
     out = np.array(x)
     if accumulate:
         np.add.at(out, index, values)
@@ -312,7 +315,7 @@ copy_ = in_place(_copy, name="copy_")
 
 
 def _full(self: Any, value: Any) -> Any:
-    return np.full_like(self, arrays.astype(value, self.dtype))[()] if self.ndim else arrays.astype(value, self.dtype)
+    return np.broadcast_to(arrays.astype(value, self.dtype), self.shape).copy() if self.ndim else arrays.astype(value, self.dtype)
 
 
 _zeroed = vjp("_zeroed", lambda self: np.zeros_like(self)[()], node="ZeroBackward0", tensors=("self",), self=lambda grad: np.zeros_like(grad))
