@@ -66,14 +66,14 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Tensor:
             RuntimeError("Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."),
             where=errors.line_of(errors.users_place()), fix="with fwAD.dual_level(): ...",
         )  # fmt: skip
-    for name, x in (("primal", tensor), ("tangent", tangent)):
-        if not (x.is_floating_point() or x.is_complex()):
-            raise ValueError(f"Expected {name} to be floating point or complex, but got: {x.dtype}")
     return dual(tensor, tangent, current.level)
 
 
 def dual(tensor: Tensor, tangent: Tensor, level: DualLevel) -> Tensor:
     """A dual tensor of a level, checked as PyTorch checks it."""
+    for name, x in (("primal", tensor), ("tangent", tangent)):
+        if not (x.is_floating_point() or x.is_complex()):
+            raise ValueError(f"Expected {name} to be floating point or complex, but got: {x.dtype}")
     if level in levels_of(tensor._data):
         tensor = part(tensor, 0, level)
     if level in levels_of(tangent._data):

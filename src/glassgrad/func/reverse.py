@@ -249,7 +249,7 @@ def vjp_at(func: Callable[..., Any], args: tuple[Any, ...], argnums: Any, has_au
         if form != structure:
             raise RuntimeError(
                 "Expected pytree structure of cotangents to be the same as pytree structure of outputs to the function. "
-                f"cotangents: {form}, primal output: {structure}"
+                f"cotangents: {form.drawn()}, primal output: {structure.drawn()}"
             )
         for i, (v, o) in enumerate(zip(given, outputs)):
             if v._data.shape != o._data.shape:

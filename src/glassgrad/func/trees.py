@@ -26,7 +26,12 @@ class Structure:
     def __repr__(self) -> str:
         if self.kind is None:
             return "*"
-        return f"TreeSpec({self.kind.__name__}, {self.context}, [{', '.join(map(repr, self.children))}])"
+        children = ",\n".join(map(repr, self.children)).replace("\n", "\n  ")
+        return f"TreeSpec({self.kind.__name__}, {self.context and self.context[0]}, [{children}])"
+
+    def drawn(self) -> str:
+        """The structure as a value with a star in each leaf's place."""
+        return repr(self.build([LEAF] * self.leaves))
 
     def build(self, leaves: Any) -> Any:
         """The value again, with other leaves."""

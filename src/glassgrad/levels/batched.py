@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..ops import arrays, indexing
-from ..ops.levels import Layer, Level
+from ..ops.levels import Layer, Level, running
+from ..tensor import Tensor
 
 
 class BatchLevel(Level):
@@ -52,6 +53,7 @@ class Batched(Layer):
         self.value, self.level = value, level
 
     shape = property(lambda self: self.value.shape[1:])
+    ndim = property(lambda self: self.value.ndim - 1)
 
     def parts(self) -> tuple[Any, ...]:
         return (self.value,)
@@ -84,7 +86,7 @@ class Batched(Layer):
 
     def _aligned(self, inputs: Sequence[Any]) -> list[Any]:
         """The values of inputs, with the dims of examples aligned from the right."""
-        ndim = max([np.ndim(i) for i in inputs])
+        ndim = max([getattr(i, "ndim", 0) for i in inputs])
         out = []
         for i in inputs:
             if isinstance(i, Batched) and i.level is self.level:
@@ -102,8 +104,8 @@ class Batched(Layer):
 
     def __bool__(self) -> bool:
         raise RuntimeError(
-            "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't support that yet, please "
-            "shout over at https://github.com/pytorch/functorch/issues/257 ."
+            "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't support that yet, please file "
+            "an issue at https://github.com/pytorch/pytorch/issues ."
         )
 
     def item(self, *args: Any) -> Any:
@@ -113,7 +115,15 @@ class Batched(Layer):
             "report."
         )
 
-    __float__ = __int__ = __index__ = __complex__ = tolist = item
+    __float__ = __int__ = __index__ = __complex__ = item
+
+    def tolist(self) -> Any:
+        return np.asarray(self)
+
+    def shown(self) -> str:
+        text = repr(Tensor._wrap(self.value)).replace("\n", "\n    ")
+        number = running.levels.index(self.level) + 1 if self.level in running.levels else self.level.depth
+        return f"BatchedTensor(lvl={number}, bdim=0, value=\n    {text}\n)"
 
     def __setitem__(self, index: Any, value: Any) -> None:
         given = value.full() if _at(value, self.level) else value
@@ -161,12 +171,14 @@ def looped(level: BatchLevel, function: Callable[..., Any], args: Any, kwargs: A
     found = [function(*example(tuple(args), i), **{k: example(v, i) for k, v in kwargs.items()}) for i in range(level.size)]
     if isinstance(found[0], (tuple, list)):
         return type(found[0])(Batched(np.stack(part), level) for part in zip(*found))
+    if not isinstance(found[0], (np.ndarray, np.generic, Layer)) and any(f != found[0] for f in found):
+        bool(Batched(np.zeros(1), level))  # a decision for each example: says that there is no deciding
     return Batched(np.stack(found), level) if isinstance(found[0], (np.ndarray, np.generic, Layer)) else found[0]
 
 
 # ------------------------------------------------------------------------------------------------ products
 def _matmul(level: BatchLevel, a: Any, b: Any) -> Any:
-    n, m = np.ndim(a), np.ndim(b)
+    n, m = a.ndim, b.ndim
     if n == 1 and m == 1:
         return Batched(np.sum(rows(a, level) * rows(b, level), axis=1), level)
     if not _at(b, level) and m == 2 and n <= 2:  # one matrix for the whole batch: one product
@@ -187,7 +199,7 @@ def _matmul(level: BatchLevel, a: Any, b: Any) -> Any:
 
 
 def _dot(level: BatchLevel, a: Any, b: Any, out: Any = None) -> Any:
-    return _matmul(level, a, b) if np.ndim(a) <= 2 and 1 <= np.ndim(b) <= 2 and np.ndim(a) else looped(level, np.dot, (a, b), {})
+    return _matmul(level, a, b) if 1 <= a.ndim <= 2 and 1 <= b.ndim <= 2 else looped(level, np.dot, (a, b), {})
 
 
 # ------------------------------------------------------------------------------------------------ shapes and reductions
@@ -324,8 +336,7 @@ def indexed(index: Any, level: BatchLevel, shape: tuple[int, ...]) -> tuple[tupl
     for i, item in enumerate(items):
         if _at(item, level) and item.dtype.kind == "b":
             raise RuntimeError(
-                "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't support that yet, please "
-                "shout over at https://github.com/pytorch/functorch/issues/257 ."
+                "vmap: We do not support batching operators that can support dynamic shape. Attempting to batch over indexing with a boolean mask."
             )
         if isinstance(item, (list, range)):
             items[i] = np.asarray(item)
@@ -339,7 +350,7 @@ def indexed(index: Any, level: BatchLevel, shape: tuple[int, ...]) -> tuple[tupl
     batched = any(_at(items[k], level) for k in advanced)
     if together and not batched:
         return (slice(None), *items), None
-    ndim = max(np.ndim(items[k]) for k in advanced)
+    ndim = max(getattr(items[k], "ndim", 0) for k in advanced)
     for k in advanced:
         if _at(items[k], level):
             v = items[k].full()
@@ -405,12 +416,23 @@ def _picks(function: Any, put: bool = False) -> Any:
 
     def rule(level: BatchLevel, x: Any, index: Any, *rest: Any, **named: Any) -> Any:
         *shape, dim = (*rest, *named.values())
-        if np.ndim(index) == 0:
+        if index.ndim == 0:
             return x
         shape = [(level.size, *s) for s in shape]
         return Batched(function(all_rows(x, level), all_rows(index, level), *shape, inner(dim)), level)
 
     return rule
+
+
+def _equal(level: BatchLevel, *args: Any, **kwargs: Any) -> Any:
+    raise RuntimeError("Batching rule not implemented for aten::equal. We could not generate a fallback.")
+
+
+def _nonzero(level: BatchLevel, a: Any) -> Any:
+    raise RuntimeError(
+        "vmap: We do not support batching operators that can output dynamic shape. Attempted to vmap over aten::nonzero. Please file an issue at "
+        "https://github.com/pytorch/pytorch/issues if you need this feature."
+    )
 
 
 RULES: dict[Any, Callable[..., Any]] = {
@@ -433,5 +455,6 @@ RULES: dict[Any, Callable[..., Any]] = {
     np.dot: _dot,
     operator.getitem: _getitem, arrays.take: _take, arrays.embed: _embed, arrays.embed_add: _embed_add, indexing._placed: _placed,
     arrays.pick: _picks(arrays.pick), arrays.put_back: _picks(arrays.put_back), np.take_along_axis: _picks(np.take_along_axis),
+    np.array_equal: _equal, np.nonzero: _nonzero, np.argwhere: _nonzero,
     np.shape: lambda level, a: a.shape, np.ndim: lambda level, a: a.ndim, np.size: lambda level, a, axis=None: a.size if axis is None else a.shape[axis],
 }  # fmt: skip

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.memory import materialize
 from ..graph.modes import mode
 from ..graph.node import Node, count, edge_of
+from ..graph.views import alias
 from ..ops.levels import Layer, beneath, constant, levels_of, meet, newest, through
 from ..ops.shapes import expand
 from ..tensor import Tensor
@@ -69,7 +71,7 @@ class LeaveBatch(EnterBatch):
 
 def enter(tensor: Tensor, dim: int, level: BatchLevel) -> Tensor:
     """A tensor inside `vmap`: its dim `dim` is the batch, and does not show."""
-    return through(EnterBatch(dim, level), tensor, batch(tensor._data, dim, level))
+    return alias(tensor, through(EnterBatch(dim, level), tensor, batch(materialize(tensor), dim, level)), None)
 
 
 def leave(tensor: Tensor, dim: int, level: BatchLevel) -> Tensor:

@@ -146,6 +146,12 @@ class Dual(Layer):
     def item(self, *args: Any) -> Any:
         return self.primal.item(*args)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.asarray(self.primal, dtype)
+
+    def shown(self) -> str:
+        return f"{repr(Tensor._wrap(self.primal))[:-1]}, tangent={Tensor._wrap(self.tangent)!r})"
+
     def tolist(self) -> Any:
         return self.primal.tolist()
 

@@ -28,7 +28,7 @@ from ..graph.modes import mode
 from ..graph.views import check_writable, rebase, refresh_views, refuse_overlap, unlock, write, wrote
 from ..tensor import Tensor
 from .build import build
-from .levels import Layer, levels_of
+from .levels import Layer, levels_of, running
 from .op import OPS, UFUNCS, Op
 from .runtime import any_needs, as_operand, into, number_as, refuse_kind
 
@@ -175,7 +175,7 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None, fills: bool 
                     return input
             _refuse_overlaps(input, args, name == "index_put_")
             out = call(Tensor._wrap(data), *args, **kwargs)
-            _must_fit(input, out)
+            _must_fit(name, input, out)
             put(input, out._data, fills)
         else:
             own = input._memory
@@ -187,7 +187,7 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None, fills: bool 
             if shared and keeps_self:
                 before._data = data.copy()
             out = call(before, *args, **kwargs)
-            _must_fit(input, out)
+            _must_fit(name, input, out)
             put(input, out._data, fills, refresh=False)
             rebase(input, before, out)
             node = out._fn
@@ -213,10 +213,10 @@ def _refuse_overlaps(input: Any, args: tuple[Any, ...], at_all: bool) -> None:
                 refuse_overlap(input._data, a._data, at_all)
 
 
-def _must_fit(input: Any, out: Any) -> None:
+def _must_fit(method: str, input: Any, out: Any) -> None:
     """A result can be written into a tensor of its shape (or one that it broadcasts to) and of a category that holds it."""
     if isinstance(out._data, Layer) and out._data.levels != levels_of(input._data):
-        raise foreign(input)
+        raise foreign(method, input, out._data)
     if out._data.shape != input._data.shape:
         raise errors.explain(
             RuntimeError(
@@ -236,16 +236,24 @@ def _must_fit(input: Any, out: Any) -> None:
         )
 
 
-def foreign(input: Any) -> Exception:
+ARITHMETIC = frozenset({"mul_", "div_", "copy_", "masked_fill_", "__setitem__"})
+
+
+def foreign(name: str, input: Any, data: Any) -> Exception:
     """What is computed inside a transform does not fit into a tensor from outside it."""
+    if name in ("add_", "sub_"):
+        sizes = [level.size for level in data.levels - levels_of(input._data) if hasattr(level, "size")]
+        found = RuntimeError(f"output with shape {list(input._data.shape)} doesn't match the broadcast shape {[*sizes, *data.shape]}")
+    else:
+        named = "inplace arithmetic" if name in ARITHMETIC else name if name in ("fill_", "index_put_") else f"aten::{name}"
+        over = f"at level {len(running.levels)}" if "aten" in named else "in a vmap"
+        found = RuntimeError(
+            f"vmap: {named}(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has more elements than "
+            f"`self`. This happened due to `other` being vmapped over but `self` not being vmapped over {over}. Please try to use out-of-place "
+            f"operators instead of {named}. If said operator is being called inside the PyTorch framework, please file a bug report instead."
+        )
     return errors.explain(
-        RuntimeError(
-            "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has more "
-            "elements than `self`. This happened due to `other` being vmapped over but `self` not being vmapped over in a vmap. Please try to "
-            "use out-of-place operators instead of inplace arithmetic. If said operator is being called inside the PyTorch framework, please "
-            "file a bug report instead."
-        ),
-        "the tensor that is written holds one value, and each example of the batch has another for it",
+        found, "the tensor that is written holds one value, and each example of the batch has another for it",
         errors.line_of(errors.users_place()), "write it out of place, or start from a tensor made from the input (x.new_zeros, torch.zeros_like)",
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ from ..graph.views import refuse_overlap, unlock, wrote
 from ..tensor import Tensor
 from . import arrays
 from .declare import foreign, in_place, linear, vjp
-from .levels import Layer, levels_of, meet
+from .levels import Layer, levels_of, meet, raw
 from .runtime import sum_to
 from .shapes import expand, unsqueeze, wrap_dim
 
@@ -257,7 +257,7 @@ def _index_error(error: IndexError, x: Tensor, rest: tuple[Any, ...]) -> Excepti
     """NumPy's refusal of a gather in PyTorch's words."""
     shape = x._data.shape
     dim = 0
-    for item in rest:
+    for item in map(raw, rest):
         if isinstance(item, np.ndarray) and item.dtype.kind == "b":
             dim += item.ndim
             continue
@@ -445,7 +445,7 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     if isinstance(data, Layer) or isinstance(value, Tensor) and isinstance(value._data, Layer):
         given = value._data if isinstance(value, Tensor) else value
         if not levels_of(given) <= levels_of(data):
-            raise foreign(input)
+            raise foreign("__setitem__", input, given)
         data[tuple(_element(i) for i in items)] = given
         wrote(memory_to_write(input))
         return
@@ -518,6 +518,11 @@ masked_fill_ = in_place(masked_fill, name="masked_fill_", fills=True)
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask holds, in one dim."""
+    if isinstance(mask._data, Layer):
+        raise RuntimeError(
+            "vmap: Attempted to vmap over `mask` in torch.masked_select(self, mask) We cannot support this because for each batch this would return a "
+            "differently shaped Tensor. Please file an issue at https://github.com/pytorch/pytorch/issues if you need this feature."
+        )
     shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
     wide = input if shape == input._data.shape else input.expand(shape)
     return _masked_select(wide, (np.broadcast_to(mask._data, shape),))

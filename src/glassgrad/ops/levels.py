@@ -30,11 +30,12 @@ _copies: dict[np.dtype, np.dtype] = {}
 class Level:
     """One running transform. Data of a newer level wraps data of older ones."""
 
-    __slots__ = ("depth",)
+    __slots__ = ("depth", "alone")
     randomness = "same"  # what random numbers drawn inside are
 
     def __init__(self) -> None:
         self.depth = _depth()
+        self.alone: frozenset[Level] = frozenset((self,))
 
     def dropped(self, grad: Any) -> Any:
         """A gradient of data of this level as that of data without it: `grad` has the level on the outside, or not at all."""
@@ -78,18 +79,27 @@ class Layer(NDArrayOperatorsMixin):
     def _function(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         raise NotImplementedError
 
+    def shown(self) -> str:
+        """How a tensor that holds it prints."""
+        raise NotImplementedError
+
     def become(self, other: Any) -> None:
         """Takes over the values of another: a write in place."""
         raise NotImplementedError
 
     @property
     def levels(self) -> frozenset[Level]:
-        """The levels of its data, its own first."""
-        return frozenset((self.level,)).union(*map(levels_of, self.parts()))
+        """The levels of its data: its own, and those of its parts."""
+        found = self.level.alone
+        for p in self.parts():
+            if isinstance(p, Layer):
+                found = found | p.levels
+        return found
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
-        if any(isinstance(i, Tensor) for i in inputs):
-            return NotImplemented
+        for i in inputs:
+            if isinstance(i, Tensor):
+                return NotImplemented
         if method == "__call__":
             result = newest(inputs)._ufunc(ufunc, inputs, kwargs)
         elif method == "reduce" and ufunc in REDUCE:
@@ -104,9 +114,10 @@ class Layer(NDArrayOperatorsMixin):
         return out[0]
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if any(issubclass(t, Tensor) for t in types):
-            return NotImplemented
-        return newest((args, kwargs))._function(function, args, kwargs)
+        for t in types:
+            if issubclass(t, Tensor):
+                return NotImplemented
+        return newest((*args, *kwargs.values()))._function(function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
@@ -184,6 +195,13 @@ def layers_in(value: Any) -> Iterable[Layer]:
             yield from layers_in(v)
 
 
+def raw(data: Any) -> Any:
+    """The plain array in data of transforms."""
+    while isinstance(data, Layer):
+        data = data.parts()[0]
+    return data
+
+
 def constant_like(data: Any, like: Any) -> Any:
     """Data with the levels of a layer, the same for all examples."""
     for level in sorted(levels_of(like), key=lambda level: level.depth):
@@ -191,9 +209,15 @@ def constant_like(data: Any, like: Any) -> Any:
     return data
 
 
-def newest(value: Any) -> Layer:
-    """The layer of the newest level among arguments: it is the one that computes."""
-    return max(layers_in(value), key=lambda layer: (layer.level.depth, layer.rank))
+def newest(values: Any) -> Layer:
+    """The layer of the newest level among arguments, nested as they may be: it is the one that computes."""
+    best: Any = None
+    for v in values:
+        if isinstance(v, (tuple, list)):
+            v = newest(v) if v else None
+        if isinstance(v, Layer) and (best is None or (v.level.depth, v.rank) > (best.level.depth, best.rank)):
+            best = v
+    return best
 
 
 def levels_of(data: Any) -> frozenset[Any]:
@@ -269,7 +293,7 @@ def lifted(tensor: Tensor, levels: Iterable[Level]) -> Tensor:
 def meet(tensors: Sequence[Any], among: Any = ()) -> Sequence[Any]:
     """The inputs of an op, those lifted that are tracked and lack a level of the others (or of the data `among`)."""
     found = [levels_of(t._data) if isinstance(t, Tensor) else NONE for t in tensors]
-    every = NONE.union(*found, *[layer.levels for layer in layers_in(among)])
+    every = NONE.union(*found, *[layer.levels for layer in layers_in(among)] if among else ())
     if not every:
         return tensors
     return [lifted(t, every - own) if isinstance(t, Tensor) and t._needs and own != every else t for t, own in zip(tensors, found)]

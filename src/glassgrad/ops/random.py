@@ -282,7 +282,7 @@ def _fill(input: Tensor, data: Any) -> Tensor:
 
         raise leaf_in_place()
     if not levels_of(data) <= levels_of(input._data):
-        raise foreign(input)
+        raise foreign("uniform_", input, data)
     put(input, data)
     return input
 
