@@ -16,7 +16,7 @@ from .. import errors
 from ..graph.engine import ones_like, reachable, run
 from ..graph.modes import enable_grad, mode
 from ..graph.node import edge_of
-from ..ops.levels import constant_like, levels_of, lifted, running
+from ..ops.levels import levels_of, lifted, of_levels, running
 from ..tensor import Tensor
 from .trees import apply, flatten
 
@@ -180,7 +180,7 @@ def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = F
                 )  # fmt: skip
             graph = d.connected([output])
             d.close()
-            start = Tensor._wrap(constant_like(ones_like(output._data), output._data))
+            start = Tensor._wrap(of_levels(ones_like(output._data), levels_of(output._data)))
             found = d.structure.build(d.gradients([output], [start], graph))
         value, aux = d.outward(output, graph), d.outward(aux, graph)
         return (found, (value, aux)) if has_aux else (found, value)

@@ -18,7 +18,7 @@ from ..graph.memory import materialize
 from ..graph.modes import mode
 from ..graph.node import Node, count, edge_of
 from ..graph.views import alias
-from ..ops.levels import Layer, beneath, constant, levels_of, meet, newest, through
+from ..ops.levels import Layer, beneath, constant, levels_of, meet, newest, of_levels, through
 from ..ops.shapes import expand
 from ..tensor import Tensor
 from .batched import Batched, BatchLevel
@@ -177,5 +177,5 @@ def part(tensor: Tensor, which: int, level: DualLevel) -> Tensor:
     """The primal (0) or the tangent (1) of a tensor; of a constant itself, or zeros."""
     data = tensor._data
     if level in levels_of(data):
-        return through(Part(which, level), tensor, component(data, which, level))
+        return through(Part(which, level), tensor, of_levels(component(data, which, level), levels_of(data) - level.alone))
     return Tensor._wrap(np.zeros_like(data)[()]) if which else tensor

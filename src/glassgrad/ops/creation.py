@@ -15,7 +15,7 @@ from ..dtypes import FROM_NUMPY, NUMBERS, as_dtype, builtin_bool, defaults, numb
 from ..graph.memory import memory_of, share
 from ..placement import on_cpu
 from ..tensor import Tensor
-from .levels import Layer, constant_like
+from .levels import Layer, of_levels
 from .runtime import into
 from .shapes import sizes
 
@@ -293,14 +293,14 @@ def _filled(name: str, fill: Any, doc: str) -> Any:
             raise errors.argument(f"{name}_like", "input", 1, "Tensor", input)
         data = in_order_of(input._data, fill(input._data.shape, input._data.dtype if dtype is None else as_dtype(dtype).numpy))
         if isinstance(input._data, Layer):
-            data = constant_like(data, input._data)
+            data = of_levels(data, input._data.levels)
         return made(data if data.ndim else data[()], requires_grad, device)
 
     def new(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
         shape = _shape(size, named.pop("size", None), name)
         data = fill(shape, self._data.dtype if dtype is None else as_dtype(dtype).numpy)
         if isinstance(self._data, Layer):
-            data = constant_like(data, self._data)
+            data = of_levels(data, self._data.levels)
         return made(data if shape else data[()], requires_grad, device)
 
     make.__name__ = make.__qualname__ = name

@@ -202,13 +202,6 @@ def raw(data: Any) -> Any:
     return data
 
 
-def constant_like(data: Any, like: Any) -> Any:
-    """Data with the levels of a layer, the same for all examples."""
-    for level in sorted(levels_of(like), key=lambda level: level.depth):
-        data = constant(data, level)
-    return data
-
-
 def newest(values: Any) -> Layer:
     """The layer of the newest level among arguments, nested as they may be: it is the one that computes."""
     best: Any = None
@@ -242,6 +235,14 @@ def constant(data: Any, level: Level) -> Any:
     return beneath(data, level, lambda d, _: level.constant(d))
 
 
+def of_levels(data: Any, levels: Iterable[Level]) -> Any:
+    """Data as data of all these levels: what a node computes has the levels of its inputs, so that a gradient which lacks one is known to
+    be the same for all that the level distinguishes."""
+    for level in sorted(frozenset(levels) - levels_of(data), key=lambda level: level.depth):
+        data = constant(data, level)
+    return data
+
+
 def through(node: Any, tensor: Tensor, data: Any) -> Tensor:
     """A tensor of `data` that a new node of one edge leads back to `tensor`, where that is tracked."""
     out = Tensor._wrap(data)
@@ -266,7 +267,8 @@ class Lift(Node):
         return (grad,)
 
     def backward_graph(self, grad: Any) -> tuple[Any, ...]:
-        return (through(Drop(self.levels), grad, self.backward(grad._data, None)[0]),)
+        left = levels_of(grad._data).difference(self.levels)
+        return (through(Drop(self.levels), grad, of_levels(self.backward(grad._data, None)[0], left)),)
 
 
 class Drop(Lift):
@@ -284,10 +286,7 @@ class Drop(Lift):
 def lifted(tensor: Tensor, levels: Iterable[Level]) -> Tensor:
     """The tensor as one of these levels too."""
     node = Lift(levels)
-    data = tensor._data
-    for level in reversed(node.levels):
-        data = constant(data, level)
-    return through(node, tensor, data)
+    return through(node, tensor, of_levels(tensor._data, node.levels))
 
 
 def meet(tensors: Sequence[Any], among: Any = ()) -> Sequence[Any]:
