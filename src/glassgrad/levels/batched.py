@@ -436,8 +436,8 @@ def _nonzero(level: BatchLevel, a: Any) -> Any:
 
 
 RULES: dict[Any, Callable[..., Any]] = {
-    **{f: _reduces(f) for f in (np.sum, np.mean, np.prod, np.max, np.min, np.amax, np.amin, np.all, np.any, np.var, np.std, np.count_nonzero)},
-    **{f: _along(f, keeps=True) for f in (np.argmax, np.argmin)},
+    **{f: _reduces(f) for f in (np.sum, np.mean, np.max, np.min, np.amax, np.amin, np.all, np.any, np.var, np.std, np.count_nonzero)},
+    **{f: _along(f, keeps=True) for f in (np.argmax, np.argmin, np.prod)},
     **{f: _along(f) for f in (np.cumsum, np.cumprod)},
     **{f: _along(f, flat=False) for f in (np.sort, np.argsort, arrays.softmax, arrays.log_softmax)},
     arrays.logsumexp: lambda level, x, dim=None, keepdim=False: Batched(

@@ -17,7 +17,7 @@ from ..graph.engine import run
 from ..graph.modes import enable_grad
 from ..graph.node import edge_of
 from ..ops import arrays, indexing, numpy_protocol
-from ..ops.levels import Layer, Level
+from ..ops.levels import Layer, Level, layers_in, of_levels
 from ..ops.op import OPS, UFUNCS, Op
 from ..ops.runtime import conj
 from ..tensor import Tensor
@@ -38,6 +38,9 @@ class DualLevel(Level):
 
     def constant(self, data: Any) -> Any:
         return Dual(data, np.zeros_like(data)[()], self)
+
+    def restored(self, grad: Any) -> Any:
+        return Exchanged(grad, np.zeros_like(grad)[()], self)
 
 
 class Dual(Layer):
@@ -188,12 +191,13 @@ def chained(op: Op, primals: Sequence[Any], tangents: Sequence[Any], result: Any
 
 def by_vjp(dual: Dual, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """J·t of any function of tensors, by differentiating its vjp, which is linear in the cotangent, by the cotangent."""
+    levels = frozenset().union(*[x.levels for x in layers_in((args, kwargs))]) - dual.level.alone
     leaves: list[Tensor] = []
     tangents: list[Any] = []
 
     def leaf(x: Any) -> Any:
         if isinstance(x, Dual) and x.level is dual.level:
-            t = Tensor._wrap(x.primal)
+            t = Tensor._wrap(of_levels(x.primal, levels))
             t._needs = True
             leaves.append(t)
             tangents.append(x.tangent)
@@ -206,7 +210,7 @@ def by_vjp(dual: Dual, function: Callable[..., Any], args: Sequence[Any], kwargs
         out = function(*leaf(tuple(args)), **{k: leaf(v) for k, v in kwargs.items()})
         if not isinstance(out, Tensor) or not out._needs:
             return getattr(out, "_data", out)
-        weight = Tensor._wrap(np.zeros_like(out._data)[()])
+        weight = Tensor._wrap(of_levels(np.zeros_like(out._data)[()], levels))
         weight._needs = True
         found = run([(edge_of(out), weight)], True, True, dict.fromkeys(leaves), accumulate=False)
         roots = [(edge_of(found[x]), t) for x, t in zip(leaves, tangents) if x in found and found[x]._needs]

@@ -45,6 +45,10 @@ class Level:
         """Data of an older level as data of this one."""
         raise NotImplementedError
 
+    def restored(self, grad: Any) -> Any:
+        """The transpose of `dropped`."""
+        return self.constant(grad)
+
 
 class Running(threading.local):
     """The levels that are entered in this thread, oldest first."""
@@ -230,6 +234,11 @@ def without(data: Any, level: Level) -> Any:
     return beneath(data, level, lambda d, _: level.dropped(d))
 
 
+def restored(data: Any, level: Level) -> Any:
+    """The transpose of `without`."""
+    return beneath(data, level, lambda d, _: level.restored(d))
+
+
 def constant(data: Any, level: Level) -> Any:
     """Data as data of a level too, the same for all that it distinguishes."""
     return beneath(data, level, lambda d, _: level.constant(d))
@@ -277,10 +286,12 @@ class Drop(Lift):
     __slots__ = ()
 
     def backward(self, grad: Any, freed: Any) -> tuple[Any, ...]:
+        for level in reversed(self.levels):
+            grad = restored(grad, level)
         return (grad,)
 
     def backward_graph(self, grad: Any) -> tuple[Any, ...]:
-        return (lifted(grad, self.levels),)
+        return (through(Lift(self.levels), grad, self.backward(grad._data, None)[0]),)
 
 
 def lifted(tensor: Tensor, levels: Iterable[Level]) -> Tensor:
