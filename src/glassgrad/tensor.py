@@ -401,8 +401,8 @@ class Tensor:
         >>> gg.ones(2, requires_grad=True).detach().requires_grad
         False
         """
-        data = materialize(self)
-        return alias(self, Tensor._wrap(data), None)
+        data: Any = materialize(self)
+        return alias(self, Tensor._wrap(data.detached() if hasattr(data, "level") else data), None)
 
     def detach_(self) -> Tensor:
         """Takes the tensor itself out of its graph: it becomes a leaf."""

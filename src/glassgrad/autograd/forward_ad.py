@@ -53,7 +53,9 @@ def enter_dual_level() -> int:
 
 def exit_dual_level(*, level: int | None = None) -> None:
     """Leaves the level: tensors keep their values, and lose their tangents."""
-    if level not in (None, 0) or current.level is None:
+    if current.level is None:
+        raise RuntimeError("Dual level must be a positive number.")
+    if level not in (None, 0):
         raise RuntimeError("Trying to exit a forward AD level that was not the last one that was created. This is not supported.")
     running.levels.remove(current.level)
     current.level.closed, current.level = True, None
@@ -75,16 +77,12 @@ def dual(tensor: Tensor, tangent: Tensor, level: DualLevel) -> Tensor:
         if not (x.is_floating_point() or x.is_complex()):
             raise ValueError(f"Expected {name} to be floating point or complex, but got: {x.dtype}")
     if level in levels_of(tensor._data):
-        tensor = part(tensor, 0, level)
+        raise errors.explain(
+            RuntimeError("Making a dual Tensor based on a Tensor that already has a forward gradient at the same level 0 is not supported."),
+            where=errors.line_of(errors.users_place()), fix="unpack_dual(x).primal has no tangent",
+        )  # fmt: skip
     if level in levels_of(tangent._data):
-        raise RuntimeError("Cannot set a forward grad that has a forward grad at the same level.")
-    if tensor._data.dtype != tangent._data.dtype:
-        raise RuntimeError(
-            f"Expected tangent to have the same dtype as primal, but tangent has dtype {tangent.dtype.type_name} and primal has dtype "
-            f"{tensor.dtype.type_name}"
-        ) if (tensor.is_complex() != tangent.is_complex()) else errors.explain(
-            RuntimeError("Expected input and tangent to have the same dtype"), f"{tensor.dtype} and {tangent.dtype}"
-        )
+        raise RuntimeError("Setting a forward grad that itself has a forward gradient at the same level0 is not supported.")
     if tensor._data.shape != tangent._data.shape:
         raise errors.explain(
             RuntimeError(

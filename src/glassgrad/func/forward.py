@@ -71,6 +71,7 @@ def jvp_at(func: Callable[..., Any], primals: Any, tangents: Any, argnums: Any, 
         aux = apply(lambda x: part(x, 0, level) if isinstance(x, Tensor) else x, aux)
     finally:
         running.levels.remove(level)
+        level.closed = True
     return (*result, aux) if has_aux else result
 
 

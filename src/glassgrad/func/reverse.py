@@ -120,7 +120,7 @@ class Differentiation:
 
     def outward(self, tree: Any, connected: bool) -> Any:
         """Outputs as seen from outside: tracked only by what is tracked there."""
-        return apply(lambda x: x if connected or not isinstance(x, Tensor) or not x._needs else x.detach(), tree)
+        return apply(lambda x: x if connected or not isinstance(x, Tensor) or not x._needs else Tensor._wrap(x._data), tree)
 
     def close(self) -> None:
         """Nothing accumulates in the inputs any more."""

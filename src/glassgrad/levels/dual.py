@@ -152,7 +152,12 @@ class Dual(Layer):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.asarray(self.primal, dtype)
 
+    def detached(self) -> Any:
+        return self.primal.detached() if isinstance(self.primal, Layer) else self.primal
+
     def shown(self) -> str:
+        if self.level.closed:
+            return repr(Tensor._wrap(self.primal))
         return f"{repr(Tensor._wrap(self.primal))[:-1]}, tangent={Tensor._wrap(self.tangent)!r})"
 
     def tolist(self) -> Any:

@@ -83,6 +83,10 @@ class Layer(NDArrayOperatorsMixin):
     def _function(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         raise NotImplementedError
 
+    def detached(self) -> Any:
+        """The same values, moving with nothing."""
+        return self.with_parts(*[p.detached() if isinstance(p, Layer) else p for p in self.parts()])
+
     def shown(self) -> str:
         """How a tensor that holds it prints."""
         raise NotImplementedError
