@@ -224,6 +224,36 @@ def test_results_are_tracked_by_what_is_tracked_outside(name):
     assert not any(f.requires_grad for f in (plain if isinstance(plain, tuple) else (plain,)))
 
 
+def assigned(T, x, out):
+    out[0] = x[1] * x[2]
+    out[2] = x.sum()
+    return out
+
+
+TRANSFORMS = {
+    "grad": lambda T, f, x: T.func.grad(lambda a: f(a).pow(2).sum())(x[0]),
+    "jvp": lambda T, f, x: T.func.jvp(f, (x[0],), (x[1],)),
+    "jacfwd": lambda T, f, x: T.func.jacfwd(f)(x[0]),
+    "hessian": lambda T, f, x: T.func.hessian(lambda a: f(a).pow(2).sum())(x[0]),
+    "vmap": lambda T, f, x: T.func.vmap(f)(x),
+    "vmap of grad": lambda T, f, x: T.func.vmap(T.func.grad(lambda a: f(a).pow(2).sum()))(x),
+    "grad of vmap": lambda T, f, x: T.func.grad(lambda a: T.func.vmap(f)(a).pow(2).sum())(x),
+}
+OUTS = {"a clone": lambda T, x: x.clone(), "zeros_like": lambda T, x: T.zeros_like(x), "new_zeros": lambda T, x: x.new_zeros(3), "zeros": lambda T, x: T.zeros(3, dtype=T.float64)}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("out", OUTS)
+def test_assignments_inside(transform, out):
+    agree(lambda T: TRANSFORMS[transform](T, lambda a: assigned(T, a, OUTS[out](T, a)), data(T)[0]))
+
+
+def test_a_tangent_does_not_get_lost_in_a_view():
+    y = gg.zeros(3)
+    with pytest.raises(NotImplementedError, match="a value with a tangent"):
+        gg.func.jvp(lambda a: (y[:2].mul_(a), y)[1], (gg.ones(2),), (gg.ones(2),))
+
+
 def test_batches_and_dual_numbers_print():
     agree(lambda T: (lambda seen: (T.func.vmap(lambda a: (seen.append(repr(a)), a)[1])(T.ones(2, 3)), seen)[1])([]), "batch")
     agree(lambda T: (lambda seen: (T.func.jvp(lambda a: (seen.append(repr(a * 2)), a)[1], (T.ones(2),), (T.ones(2),)), len(seen))[1])([]), "dual")

@@ -17,7 +17,7 @@ from ..graph.engine import run
 from ..graph.modes import enable_grad
 from ..graph.node import edge_of
 from ..ops import arrays, indexing, numpy_protocol
-from ..ops.levels import Layer, Level, layers_in, of_levels
+from ..ops.levels import Layer, Level, layers_in, levels_of, of_levels, told_apart
 from ..ops.op import OPS, UFUNCS, Op
 from ..ops.runtime import conj
 from ..tensor import Tensor
@@ -61,9 +61,10 @@ class Dual(Layer):
         primal, tangent = parts
         return type(self)(primal, tangent, self.level)
 
+    told_apart = property(lambda self: told_apart(self.primal))
+
     def become(self, other: Any) -> None:
-        other = other if isinstance(other, Dual) and other.level is self.level else self.level.constant(other)
-        self.primal, self.tangent = other.primal, other.tangent
+        self[...] = other
 
     def _result(self, primal: Any, tangent: Any) -> Any:
         if tangent is None or primal.dtype.kind not in "fc":
@@ -140,8 +141,11 @@ class Dual(Layer):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         p, t = self._split(value)
-        self.primal, self.tangent = [x if isinstance(x, Layer) or x.flags.owndata and x.flags.writeable else x.copy() for x in self.parts()]
-        self.primal[index], self.tangent[index] = p, 0 if t is None else t
+        primal: Any = of_levels(self.primal, levels_of(p))
+        tangent: Any = of_levels(self.tangent, levels_of(t))
+        self.primal, self.tangent = [x if isinstance(x, Layer) or isinstance(x, np.ndarray) and x.flags.writeable else np.array(x) for x in (primal, tangent)]
+        self.primal[index] = p
+        self.tangent[index] = 0 if t is None else t
 
     def __bool__(self) -> bool:
         return bool(self.primal)

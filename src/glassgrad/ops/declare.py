@@ -28,7 +28,7 @@ from ..graph.modes import mode
 from ..graph.views import check_writable, rebase, refresh_views, refuse_overlap, unlock, write, wrote
 from ..tensor import Tensor
 from .build import build
-from .levels import Layer, levels_of, running
+from .levels import Layer, levels_of, running, told_apart
 from .op import OPS, UFUNCS, Op
 from .runtime import any_needs, as_operand, into, number_as, refuse_kind
 
@@ -216,7 +216,9 @@ def _refuse_overlaps(input: Any, args: tuple[Any, ...], at_all: bool) -> None:
 def _must_fit(method: str, input: Any, out: Any) -> None:
     """A result can be written into a tensor of its shape (or one that it broadcasts to) and of a category that holds it."""
     if isinstance(out._data, Layer) and out._data.levels != levels_of(input._data):
-        raise foreign(method, input, out._data)
+        if told_apart(out._data) - told_apart(input._data):
+            raise foreign(method, input, out._data)
+        refuse_view_without_tangent(input)
     if out._data.shape != input._data.shape:
         raise errors.explain(
             RuntimeError(
@@ -236,7 +238,7 @@ def _must_fit(method: str, input: Any, out: Any) -> None:
         )
 
 
-ARITHMETIC = frozenset({"mul_", "div_", "copy_", "masked_fill_", "__setitem__"})
+ARITHMETIC = frozenset({"mul_", "div_", "copy_", "masked_fill_", "__setitem__", "_put_at_"})
 
 
 def foreign(name: str, input: Any, data: Any) -> Exception:
@@ -256,6 +258,15 @@ def foreign(name: str, input: Any, data: Any) -> Exception:
         found, "the tensor that is written holds one value, and each example of the batch has another for it",
         errors.line_of(errors.users_place()), "write it out of place, or start from a tensor made from the input (x.new_zeros, torch.zeros_like)",
     )  # fmt: skip
+
+
+def refuse_view_without_tangent(input: Any) -> None:
+    """What others see of a tensor without a tangent would not get the one that is written into it."""
+    if input._memory is not None and (input._memory.base is not None or input._memory.root.views):
+        raise errors.explain(
+            NotImplementedError("a value with a tangent cannot be written into a tensor without one that is a view, or has views"),
+            where=errors.line_of(errors.users_place()), fix="make the tensor from the input (x.new_zeros, torch.zeros_like), or write out of place",
+        )  # fmt: skip
 
 
 def put(tensor: Any, data: Any, fills: bool = False, refresh: bool = True) -> None:

@@ -18,8 +18,8 @@ from ..graph.modes import mode
 from ..graph.views import refuse_overlap, unlock, wrote
 from ..tensor import Tensor
 from . import arrays
-from .declare import foreign, in_place, linear, vjp
-from .levels import Layer, levels_of, meet, raw
+from .declare import foreign, in_place, linear, refuse_view_without_tangent, vjp
+from .levels import Layer, levels_of, meet, of_levels, raw, told_apart
 from .runtime import sum_to
 from .shapes import expand, unsqueeze, wrap_dim
 
@@ -392,6 +392,16 @@ index_put = _index_put
 index_put_ = in_place(_index_put, name="index_put_", fills=True)
 
 
+def _put_at(input: Tensor, items: tuple[Any, ...], value: Any) -> Tensor:
+    """A copy of input with a value at any index, as one step: inside a transform a write does not go through views."""
+    index = tuple(_element(i) for i in items)
+    value = value if isinstance(value, Tensor) else Tensor._wrap(np.asarray(value, input._data.dtype)[()])
+    return _put(input, value.to(input.dtype), index, False)
+
+
+_put_at_ = in_place(_put_at, name="_put_at_", fills=True)
+
+
 def setitem(input: Tensor, index: Any, value: Any) -> None:
     """x[index] = value."""
     items = _items(index)
@@ -399,6 +409,9 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     tracked = mode.grad and (input._needs or isinstance(value, Tensor) and value._needs)
     if not tracked:
         with_no_graph(input, items, value)
+        return
+    if isinstance(input._data, Layer) or isinstance(value, Tensor) and isinstance(value._data, Layer):
+        _put_at_(input, items, value)
         return
     viewed, rest = _views(input, items)
     if rest is not None:
@@ -444,8 +457,12 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     data = input._data
     if isinstance(data, Layer) or isinstance(value, Tensor) and isinstance(value._data, Layer):
         given = value._data if isinstance(value, Tensor) else value
-        if not levels_of(given) <= levels_of(data):
+        if told_apart(given) - told_apart(data):
             raise foreign("__setitem__", input, given)
+        new = levels_of(given) - levels_of(data)
+        if new:
+            refuse_view_without_tangent(input)
+            data = input._data = of_levels(data, [level for level in new if not hasattr(level, "size")])
         data[tuple(_element(i) for i in items)] = given
         wrote(memory_to_write(input))
         return

@@ -104,6 +104,14 @@ class Layer(NDArrayOperatorsMixin):
                 found = found | p.levels
         return found
 
+    @property
+    def told_apart(self) -> frozenset[Level]:
+        """The levels for which it holds different values, not only other tangents: what it is written into must have them."""
+        found = self.level.alone
+        for p in self.parts():
+            found = found | told_apart(p)
+        return found
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         for i in inputs:
             if isinstance(i, Tensor):
@@ -231,6 +239,11 @@ def beneath(data: Any, level: Level, function: Callable[[Any, int], Any], front:
     if isinstance(data, Layer) and data.level.depth > level.depth:
         return data.with_parts(*[beneath(p, level, function, front + data.front) for p in data.parts()])
     return function(data, front)
+
+
+def told_apart(data: Any) -> frozenset[Any]:
+    """See `Layer.told_apart`."""
+    return data.told_apart if isinstance(data, Layer) else NONE
 
 
 def without(data: Any, level: Level) -> Any:
