@@ -68,6 +68,10 @@ class Batched(Layer):
         else:
             self.value = given
 
+    def owned(self) -> Batched:
+        value = self.full()
+        return Batched(value.owned() if isinstance(value, Layer) else np.array(value), self.level)
+
     def full(self) -> Any:
         """The value with every example in it."""
         value, size = self.value, self.level.size

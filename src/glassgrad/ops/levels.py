@@ -83,6 +83,10 @@ class Layer(NDArrayOperatorsMixin):
     def _function(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         raise NotImplementedError
 
+    def owned(self) -> Any:
+        """A copy that can be written: with memory of its own for all that its level distinguishes."""
+        return self.with_parts(*[p.owned() if isinstance(p, Layer) else np.array(p) for p in self.parts()])
+
     def detached(self) -> Any:
         """The same values, moving with nothing."""
         return self.with_parts(*[p.detached() if isinstance(p, Layer) else p for p in self.parts()])
@@ -154,6 +158,11 @@ class Layer(NDArrayOperatorsMixin):
     real = property(lambda self: np.real(self))
     imag = property(lambda self: np.imag(self))
     flags = property(lambda self: np.empty(0).flags)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Those of its elements in order: how a batch lies in memory does not show."""
+        return tuple(self.itemsize * math.prod(self.shape[k + 1 :]) for k in range(self.ndim))
 
     def __getitem__(self, index: Any) -> Any:
         return newest((self, index))._function(operator.getitem, (self, index), {})
