@@ -62,15 +62,14 @@ class Batched(Layer):
         return Batched(parts[0], self.level)
 
     def become(self, other: Any) -> None:
-        given, value = rows(other, self.level), self.value
-        if value.shape[0] == self.level.size and (type(value) is not np.ndarray or value.flags.writeable):
-            value[...] = given
-        else:
-            self.value = given
+        self[...] = other
 
     def owned(self) -> Batched:
         value = self.full()
         return Batched(value.owned() if isinstance(value, Layer) else np.array(value), self.level)
+
+    def holds(self, given: Any) -> bool:
+        return self.value.shape[0] == self.level.size and super().holds(given)
 
     def full(self) -> Any:
         """The value with every example in it."""
@@ -446,8 +445,9 @@ RULES: dict[Any, Callable[..., Any]] = {
     **{f: _along(f, flat=False) for f in (np.sort, np.argsort, arrays.softmax, arrays.log_softmax)},
     arrays.logsumexp: lambda level, x, dim=None, keepdim=False: Batched(
         arrays.logsumexp(x.value, tuple(range(1, x.ndim + 1)) if dim is None else inner(dim), keepdim), level),
-    **{f: _elementwise(f) for f in (np.copy, np.real, np.imag, np.round, np.around, np.astype, arrays.astype, arrays.sigmoid, arrays.softplus, arrays.passed,
+    **{f: _elementwise(f) for f in (np.real, np.imag, np.round, np.around, np.astype, arrays.astype, arrays.sigmoid, arrays.softplus, arrays.passed,
                                     arrays.sign, arrays.erf)},
+    np.copy: lambda level, a, *args, **kwargs: a.owned(),
     np.tril: _elementwise(np.tril), np.triu: _elementwise(np.triu),
     np.where: _aligned(np.where), np.clip: _aligned(np.clip),
     np.reshape: _reshape, np.ravel: lambda level, a, order="C": _reshape(level, a, (-1,)), np.transpose: _transpose,

@@ -218,7 +218,7 @@ def _must_fit(method: str, input: Any, out: Any) -> None:
     if isinstance(out._data, Layer) and out._data.levels != levels_of(input._data):
         if told_apart(out._data) - told_apart(input._data):
             raise foreign(method, input, out._data)
-        refuse_view_without_tangent(input)
+        refuse_unseen(input, out._data)
     if out._data.shape != input._data.shape:
         raise errors.explain(
             RuntimeError(
@@ -260,19 +260,24 @@ def foreign(name: str, input: Any, data: Any) -> Exception:
     )  # fmt: skip
 
 
-def refuse_view_without_tangent(input: Any) -> None:
-    """What others see of a tensor without a tangent would not get the one that is written into it."""
-    if input._memory is not None and (input._memory.base is not None or input._memory.root.views):
-        raise errors.explain(
-            NotImplementedError("a value with a tangent cannot be written into a tensor without one that is a view, or has views"),
-            where=errors.line_of(errors.users_place()), fix="make the tensor from the input (x.new_zeros, torch.zeros_like), or write out of place",
-        )  # fmt: skip
+def refuse_unseen(tensor: Any, given: Any) -> None:
+    """Raises where a tensor has views, or is one, that would not see what is written into it inside a transform."""
+    own, memory = tensor._data, tensor._memory
+    if memory is None or memory.base is None and not memory.root.views or isinstance(own, Layer) and own.holds(given):
+        return
+    if not isinstance(own, Layer) and not levels_of(given):
+        return
+    raise errors.explain(
+        NotImplementedError("inside a transform a value cannot be written through a view of a tensor that has no room for each example's, or for a tangent"),
+        where=errors.line_of(errors.users_place()), fix="make the tensor from the input (x.new_zeros, torch.zeros_like, x.clone()), or write out of place",
+    )  # fmt: skip
 
 
 def put(tensor: Any, data: Any, fills: bool = False, refresh: bool = True) -> None:
     """`write`, also into the data of a transform that views share."""
     own = tensor._data
     if isinstance(own, Layer) and tensor._memory is not None and tensor._memory.root.shared:
+        refuse_unseen(tensor, data)
         own.become(data)
         data = own
     write(tensor, data, fills, refresh)

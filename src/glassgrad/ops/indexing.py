@@ -18,7 +18,7 @@ from ..graph.modes import mode
 from ..graph.views import refuse_overlap, unlock, wrote
 from ..tensor import Tensor
 from . import arrays
-from .declare import foreign, in_place, linear, refuse_view_without_tangent, vjp
+from .declare import foreign, in_place, linear, refuse_unseen, vjp
 from .levels import Layer, levels_of, meet, of_levels, raw, told_apart
 from .runtime import sum_to
 from .shapes import expand, unsqueeze, wrap_dim
@@ -341,7 +341,7 @@ _zero_in_graph = in_place(_zeroed, name="zero_", fills=True)
 def zero_(input: Tensor) -> Tensor:
     """Every element set to 0."""
     data = input._data
-    if not (input._needs and mode.grad):
+    if not (input._needs and mode.grad) and not isinstance(data, Layer):
         memory = memory_to_write(input)
         if type(data) is np.ndarray:
             if not data.flags.writeable:
@@ -459,9 +459,9 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
         given = value._data if isinstance(value, Tensor) else value
         if told_apart(given) - told_apart(data):
             raise foreign("__setitem__", input, given)
+        refuse_unseen(input, given)
         new = levels_of(given) - levels_of(data)
         if new:
-            refuse_view_without_tangent(input)
             data = input._data = of_levels(data, [level for level in new if not hasattr(level, "size")])
         data[tuple(_element(i) for i in items)] = given
         wrote(memory_to_write(input))

@@ -87,6 +87,12 @@ class Layer(NDArrayOperatorsMixin):
         """A copy that can be written: with memory of its own for all that its level distinguishes."""
         return self.with_parts(*[p.owned() if isinstance(p, Layer) else np.array(p) for p in self.parts()])
 
+    def holds(self, given: Any) -> bool:
+        """Whether a value can be written into its memory, so that views see it."""
+        if not levels_of(given) <= self.levels:
+            return False
+        return all(p.holds(0) if isinstance(p, Layer) else isinstance(p, np.ndarray) and p.flags.writeable for p in self.parts())
+
     def detached(self) -> Any:
         """The same values, moving with nothing."""
         return self.with_parts(*[p.detached() if isinstance(p, Layer) else p for p in self.parts()])
