@@ -85,11 +85,23 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
     >>> jvp_fn(gg.tensor([1.0, 2.0]))
     tensor([1., 2.])
     """
-    output, vjp_fn = vjp_at(func, primals, None)
+    shapes: list[Any] = []
+
+    def tensors(*args: Any) -> list[Tensor]:
+        found, shape = flatten(func(*args))
+        shapes[:] = shape, found
+        return [x for x in found if isinstance(x, Tensor)]
+
+    outputs, vjp_fn = vjp_at(tensors, primals, None)
     given, structure = flatten(primals)
-    outputs, shape = flatten(output)
-    zeros = shape.build([x.detach().new_zeros(tuple(x.shape)) for x in outputs])
-    _, transposed = vjp_at(vjp_fn, (zeros,), None)
+    shape, found = shapes
+
+    def whole(parts: Any) -> Any:
+        rest = iter(parts)
+        return shape.build([next(rest) if isinstance(x, Tensor) else x for x in found])
+
+    output = whole(outputs)
+    _, transposed = vjp_at(vjp_fn, ([x.detach().new_zeros(tuple(x.shape)) for x in outputs],), None)
 
     def jvp_fn(*tangents: Any) -> Any:
         """J·t for tangents in the form of the primals."""
@@ -105,6 +117,6 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
                         ),
                         where=errors.line_of(errors.users_place()),
                     )
-        return transposed(tangents)[0]
+        return whole(transposed(tangents)[0])
 
     return output, jvp_fn

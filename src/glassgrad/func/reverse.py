@@ -7,6 +7,7 @@ connected: the gradient is computed with a graph exactly when something outside 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -91,23 +92,25 @@ class Differentiation:
 
     tree = property(lambda self: self.structure.build(self.inputs))
 
-    def connected(self, outputs: list[Tensor]) -> bool:
-        """Whether anything outside this transform leads to the outputs."""
-        if not self.outside:
-            return False
-        own = set(map(id, self.edges))
+    def close(self, outputs: list[Tensor]) -> bool:
+        """Ends the part in which the inputs are tracked; whether anything outside this transform leads to the outputs."""
+        self.roots = [(edge_of(o), o.dtype) for o in outputs]
+        connected = self.outside and (any(x._fn is not None for x in self.inputs) or self._led_to_from_outside())
         for x in self.inputs:
-            if x._fn is not None:
-                return True
-        for node in reachable([e for o in outputs if (e := edge_of(o)) is not None]):
-            for e in node.edges:
-                if e is not None and e.seq < 0 and id(e) not in own and e._needs:
-                    return True
-        return False
+            if x._fn is None:
+                x._needs = False
+        return connected
 
-    def gradients(self, outputs: list[Tensor], starts: list[Any], graph: bool, keep: bool = False) -> list[Tensor]:
+    def _led_to_from_outside(self) -> bool:
+        own = set(map(id, self.edges))
+        leaves = (e for node in reachable([e for e, _ in self.roots if e is not None]) for e in node.edges if e is not None and e.seq < 0)
+        outputs = (e for e, _ in self.roots if e is not None and e.seq < 0)
+        return any(id(e) not in own and e._needs for e in itertools.chain(outputs, leaves))
+
+    def gradients(self, starts: list[Any], graph: bool, keep: bool = False) -> list[Tensor]:
         """Σ startᵀ·J by each input; zeros where no path leads."""
-        roots = [(edge_of(o), g if graph else g._data) for o, g in zip(outputs, starts) if o._needs]
+        starts = [g if g.dtype is kind else g.to(kind) for g, (_, kind) in zip(starts, self.roots)]
+        roots = [(e, g if graph else g._data) for (e, _), g in zip(self.roots, starts) if e is not None]
         found = run(roots, keep or graph, graph, dict.fromkeys(self.edges), accumulate=False) if roots else {}
         return [self._result(found.get(e), x, graph) for e, x in zip(self.edges, self.inputs)]
 
@@ -121,12 +124,6 @@ class Differentiation:
     def outward(self, tree: Any, connected: bool) -> Any:
         """Outputs as seen from outside: tracked only by what is tracked there."""
         return apply(lambda x: x if connected or not isinstance(x, Tensor) or not x._needs else Tensor._wrap(x._data), tree)
-
-    def close(self) -> None:
-        """Nothing accumulates in the inputs any more."""
-        for x in self.inputs:
-            if x._fn is None:
-                x._needs = False
 
 
 def _inside(x: Tensor, outside: bool) -> Tensor:
@@ -178,10 +175,9 @@ def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = F
                     ),
                     where=errors.line_of(errors.users_place()), fix="reduce what f returns (.sum(), .mean())",
                 )  # fmt: skip
-            graph = d.connected([output])
-            d.close()
+            graph = d.close([output])
             start = Tensor._wrap(of_levels(ones_like(output._data), levels_of(output._data)))
-            found = d.structure.build(d.gradients([output], [start], graph))
+            found = d.structure.build(d.gradients([start], graph))
         value, aux = d.outward(output, graph), d.outward(aux, graph)
         return (found, (value, aux)) if has_aux else (found, value)
 
@@ -241,7 +237,7 @@ def vjp_at(func: Callable[..., Any], args: tuple[Any, ...], argnums: Any, has_au
         for o in outputs:
             if o._data.dtype.kind not in "fc":
                 raise RuntimeError(f"vjp(f, ...): All outputs of f must be floating-point or complex Tensors, got Tensor with dtype {o.dtype}")
-    outside = d.connected(outputs)
+    outside = d.close(outputs)
 
     def vjp_fn(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         """vᵀ·J for cotangents in the form of the output."""
@@ -252,14 +248,15 @@ def vjp_at(func: Callable[..., Any], args: tuple[Any, ...], argnums: Any, has_au
                 f"cotangents: {form.drawn()}, primal output: {structure.drawn()}"
             )
         for i, (v, o) in enumerate(zip(given, outputs)):
+            if not isinstance(v, Tensor):
+                raise TypeError(f"gradients can be either Tensors or None, but got {type(v).__name__}")
             if v._data.shape != o._data.shape:
                 raise errors.explain(
                     RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {v.shape} and output[{i}] has a shape of {o.shape}."),
                     "a cotangent has one number for each element of the output", errors.line_of(errors.users_place()),
                 )  # fmt: skip
         graph = mode.grad and (outside or any(v._needs for v in given)) if create_graph is None else create_graph
-        return d.structure.build(d.gradients(outputs, given, graph, keep=retain_graph))
+        return d.structure.build(d.gradients(given, graph, keep=retain_graph))
 
-    d.close()
     result = structure.build(d.outward(outputs, outside)), vjp_fn
     return (*result, d.outward(aux, outside)) if has_aux else result

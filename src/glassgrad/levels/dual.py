@@ -19,7 +19,6 @@ from ..graph.node import edge_of
 from ..ops import arrays, indexing, numpy_protocol
 from ..ops.levels import Layer, Level, layers_in, levels_of, of_levels, told_apart
 from ..ops.op import OPS, UFUNCS, Op
-from ..ops.runtime import conj
 from ..tensor import Tensor
 
 
@@ -187,14 +186,16 @@ def chained(op: Op, primals: Sequence[Any], tangents: Sequence[Any], result: Any
         if tangent is None:
             continue
         rule = op.rules[name]
-        local = conj(rule(*[values[w] for w in op.wants[name]])) if callable(rule) else rule
+        local = rule(*[values[w] for w in op.wants[name]]) if callable(rule) else rule
         if getattr(rule, "selects", False):
             part = arrays.chosen(tangent, local)
         elif not callable(rule) and rule in (1, -1):
             part = tangent if rule == 1 else -tangent
         else:
-            part = tangent * conj(local) if callable(rule) else tangent * rule
+            part = tangent * local
         total = part if total is None else total + part
+    if total is not None and total.dtype.kind == "c" and result.dtype.kind != "c":
+        return np.real(total)
     return total
 
 

@@ -14,8 +14,8 @@ from ..graph.modes import mode
 from ..graph.node import Freed, Node, count, edge_of
 from ..graph.views import write
 from ..tensor import Tensor
-from .arrays import astype
-from .levels import Layer, meet
+from .arrays import PLAIN, astype
+from .levels import meet
 from .op import Op
 
 new, ndarray = object.__new__, np.ndarray
@@ -145,8 +145,6 @@ def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
         position = next(i for i, o in enumerate(operands) if o is None)
         raise errors.argument(op.name.strip("_"), op.tensors[position], position + 1, "Tensor", inputs[position])
     datas = [o._data if isinstance(o, Tensor) else o for o in operands]
-    if mode.grad and any(isinstance(d, Layer) for d in datas):
-        operands = list(meet(operands))
     dtype = result_dtype(datas) if len(datas) > 1 else getattr(datas[0], "dtype", None) or number_dtype(datas[0])
     if op.floats and dtype.kind in "iub":
         dtype = defaults.numpy
@@ -159,6 +157,8 @@ def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
         raise refuse(op, error, operands) from None
     t = Tensor._wrap(r)
     if mode.grad and any(isinstance(o, Tensor) and o._needs for o in operands):
+        if type(r) not in PLAIN:
+            operands = list(meet(operands))
         n = new(op.general_node)
         n.hooks, n.seq = None, count()
         n.edges = tuple(edge_of(o) if isinstance(o, Tensor) else None for o in operands)
