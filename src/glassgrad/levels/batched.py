@@ -182,6 +182,8 @@ def looped(level: BatchLevel, function: Callable[..., Any], args: Any, kwargs: A
 # ------------------------------------------------------------------------------------------------ products
 def _matmul(level: BatchLevel, a: Any, b: Any) -> Any:
     n, m = a.ndim, b.ndim
+    if n == 1 and m == 1 and not (_at(a, level) and _at(b, level)):  # one vector for the whole batch: one product
+        return Batched(np.matmul(a.value, b) if _at(a, level) else np.matmul(b.value, a), level)
     if n == 1 and m == 1:
         return Batched(np.sum(rows(a, level) * rows(b, level), axis=1), level)
     if not _at(b, level) and m == 2 and n <= 2:  # one matrix for the whole batch: one product
