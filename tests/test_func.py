@@ -3,6 +3,7 @@
 import functools
 from collections import OrderedDict, namedtuple
 
+import numpy as np
 import pytest
 
 import glassgrad as gg
@@ -309,6 +310,15 @@ def test_a_tangent_does_not_get_lost_in_a_view():
 def test_batches_and_dual_numbers_print():
     agree(lambda T: (lambda seen: (T.func.vmap(lambda a: (seen.append(repr(a)), a)[1])(T.ones(2, 3)), seen)[1])([]), "batch")
     agree(lambda T: (lambda seen: (T.func.jvp(lambda a: (seen.append(repr(a * 2)), a)[1], (T.ones(2),), (T.ones(2),)), len(seen))[1])([]), "dual")
+
+
+@pytest.mark.parametrize("name", ["grad", "jvp", "jacrev", "jacfwd", "hessian", "vmap", "gradients by example", "vmap of new zeros", "vmap, in place by index"])
+def test_results_are_plain_arrays_that_can_be_written(name):
+    """Nothing of a transform is left in them: NumPy's arrays, with NumPy's own dtype objects, which the fast path of an op asks for."""
+    found = CALLS[name](gg, gg.func, *data(gg))
+    for t in found if isinstance(found, tuple) else (found,):
+        assert type(t._data) is np.ndarray and t._data.dtype is np.dtype("float64") and t._data.flags.writeable
+        t.add_(1)
 
 
 def test_nothing_is_left_behind():

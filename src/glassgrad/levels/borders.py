@@ -25,6 +25,14 @@ from .batched import Batched, BatchLevel
 from .dual import Dual, DualLevel, Exchanged
 
 
+def outside(data: Any) -> Any:
+    """An array that leaves, with NumPy's own dtype object: the fast path of an op asks whether it `is` that one (see `Layer.dtype`)."""
+    if type(data) is np.ndarray:
+        kind = np.dtype(data.dtype.type)
+        return data if data.dtype is kind else data.view(kind)
+    return data
+
+
 # ------------------------------------------------------------------------------------------------ batches
 def batch(data: Any, dim: int, level: BatchLevel) -> Any:
     """Data with its dim `dim` as the batch."""
@@ -36,7 +44,9 @@ def unbatch(data: Any, dim: int, level: BatchLevel) -> Any:
 
     def out(d: Any, front: int) -> Any:
         value = d.full() if isinstance(d, Batched) and d.level is level else np.broadcast_to(d, (level.size, *np.shape(d)))
-        return np.moveaxis(value, 0, dim + front) if dim + front else value
+        if type(value) is np.ndarray and not value.flags.writeable:
+            value = value.copy()  # a result can be written
+        return outside(np.moveaxis(value, 0, dim + front) if dim + front else value)
 
     return beneath(data, level, out)
 
@@ -104,7 +114,7 @@ def component(data: Any, which: int, level: DualLevel) -> Any:
 
     def found(d: Any, _: int) -> Any:
         if isinstance(d, Layer) and d.level is level:
-            return d.parts()[which]
+            return outside(d.parts()[which])
         return np.zeros_like(d)[()] if which else d
 
     return beneath(data, level, found)
