@@ -62,6 +62,17 @@ def scalar_chain(T: Any) -> Callable[[], None]:
     return run
 
 
+def double_backward(T: Any) -> Callable[[], None]:
+    def run() -> None:
+        x = T.tensor(1.0, requires_grad=True)
+        y = x
+        for _ in range(12):
+            y = T.sin((y * 1.01 + 0.01) * x)
+        T.autograd.grad(y, x, create_graph=True)[0].backward()
+
+    return run
+
+
 def no_grad_scalars(T: Any) -> Callable[[], None]:
     a = T.tensor(1.01)
 
@@ -148,6 +159,7 @@ ROWS = [
     ("ten epochs of one neuron", ten_epochs, 10, 3.0),
     ("quadratic, build and backward", quadratic, 60, 4.0),
     ("chain of 200 scalar ops, both ways", scalar_chain, 4, 1.9),
+    ("chain of 48 scalar ops, gradient of the gradient", double_backward, 8, 1.7),
     ("100 scalar multiply-adds, no grad", no_grad_scalars, 12, 2.5),
     *[(f"vectors of {n}: add, mul, tanh, sum, dot, both ways", small_vectors(n), 60, 1.2) for n in (3, 30, 300, 1000)],
     *[(f"{n}, a million float32, both ways", large(n), 3, 0.9) for n in ("tanh", "exp", "mul")],

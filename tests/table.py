@@ -164,6 +164,7 @@ ROWS = [
     row("index_select", lambda T, x: x.index_select(-1, T.tensor([1, 1, 0])), MATRIX, "_index_select"),
     row("sort", lambda T, x: list(x.sort(0, descending=True)), MATRIX, "_sort"),
     row("topk", lambda T, x: list(T.topk(x, 2, largest=False)), MATRIX, "_topk"),
+    row("reshape of a view", lambda T, x: x[:, ::2].reshape(-1, 1) * 2, [((2, 3),)], "_reshape_alias"),
     row("select", lambda T, x: x[1] * x[-1], MATRIX, "_select"),
     row("slice", lambda T, x: x[1:] * x[:-1] + x[::2][:1], MATRIX, "_slice"),
     row("ellipsis none", lambda T, x: x[..., None, 0] + x[None][0][..., :1], MATRIX),

@@ -547,6 +547,16 @@ def test_errors_explain_themselves():
             assert "test_graph.py:" in notes, (program.__name__, notes)
 
 
+def test_the_earlier_backward_is_named_by_the_users_line():
+    x = gg.ones(2, requires_grad=True)
+    for first in (lambda y: y.sum().backward(), lambda y: y.backward(gg.ones(2)), lambda y: gg.autograd.backward(y, gg.ones(2)), lambda y: gg.autograd.grad(y.sum(), x)):
+        y = x * x
+        first(y)
+        with pytest.raises(RuntimeError) as caught:
+            y.sum().backward()
+        assert "the earlier backward was at" in caught.value.__notes__[1] and "test_graph.py:" in caught.value.__notes__[1]
+
+
 def test_warns_of_grad_of_a_non_leaf():
     y = gg.ones(1, requires_grad=True) * 2
     with pytest.warns(UserWarning, match="is not a leaf Tensor"):

@@ -44,6 +44,18 @@ def test_values(row):
             agree(lambda T, i=inputs: listed(row.call(T, *tensors(T, i))), f"{sample} {dtype}", rtol=None if dtype == "float64" else 4e-6, atol=1e-6 if dtype == "float32" else 1e-12)
 
 
+@pytest.mark.parametrize("row", [r for r in ROWS if r.elementwise], ids=lambda r: r.name.replace(" ", "_"))
+def test_single_precision_in_ulps_of_the_double(row):
+    rng = np.random.default_rng(5)
+    inputs = [rng.uniform(*row.domain, 200).astype(np.float32) for _ in row.shapes[0]]
+
+    def program(T):
+        xs = tensors(T, inputs)
+        return row.call(T, *(xs if T is gg else [x.double() for x in xs])).double()
+
+    agree(program, rtol=4 * 2.0**-23, atol=1e-37)
+
+
 @each
 def test_gradients_and_their_gradients(row):
     for sample in range(len(row.shapes)):

@@ -3,9 +3,10 @@
 import math as _math
 import warnings as _warnings
 
-from . import autograd, cuda, ops
+from . import autograd, backends, cuda, ops
 from .autograd import forward_ad as _forward_ad
 from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from .backends import are_deterministic_algorithms_enabled, is_deterministic_algorithms_warn_only_enabled, use_deterministic_algorithms
 from .dtypes import (
     bool,
     can_cast,
@@ -250,6 +251,13 @@ row_stack, moveaxis = vstack, movedim
 newaxis = None
 
 
+# The in-place forms that PyTorch has as functions too: abs_, sin_, zero_ …
+globals().update({
+    n: getattr(Tensor, n)
+    for n in """abs_ acos_ acosh_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_ ceil_ clamp_ clamp_max_ clamp_min_
+    clip_ cos_ cosh_ detach_ erf_ exp2_ exp_ expm1_ fill_ fix_ floor_ index_put_ log10_ log1p_ log2_ log_ neg_ negative_ reciprocal_ relu_ round_
+    rsqrt_ sigmoid_ sin_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ zero_""".split()
+})  # fmt: skip
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"glassgrad(\.|$)")
 
 
@@ -257,8 +265,10 @@ def __getattr__(name: str) -> object:
     import difflib
     import importlib
 
-    if name in ("study", "descent", "nn", "func"):  # rooms beyond the engine are imported when they are asked for
+    if name in ("study", "descent", "nn", "func", "utils"):  # rooms that need more than the engine are imported when they are asked for
         return importlib.import_module(f".{name}", __name__)
+    if name == "descend":
+        return importlib.import_module(".descent", __name__).descend
     if name == "vmap":
         from .func import vmap
 

@@ -144,7 +144,9 @@ def show(study: Any) -> None:
         for name, value in point_rows(study, point):
             table.add_row(Text(name, style="cyan"), Text(value))
         console.print(Panel(table, title="at a point", title_align="left", border_style="dim"))
+    told = Table.grid(padding=(0, 1))
     for sentence in study.findings:
-        console.print(Text("• " + sentence))
+        told.add_row("•", Text(sentence))
     for note in study.notes:
-        console.print(Text("Note: " + note, style="dim"))
+        told.add_row("", Text("Note: " + note, style="dim"))
+    console.print(told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,20 @@ import numpy as np
 
 from . import errors
 from .dtypes import FROM_NUMPY, defaults, dtype
-from .graph.engine import ones_like, replaced, run, without_graph
+from .graph.engine import bare, ones_like, run, wrapped
+from .graph.hooks import Hooks, HookSet, RemovableHandle, after_node, at_tensor, before_node, register, retain
 from .graph.memory import mark, materialize, memory_of, share
 from .graph.modes import inferring, mode
-from .graph.node import Node, RemovableHandle, public_edge, register
+from .graph.node import Node, public_edge
 from .graph.ownership import is_ours, references
+from .graph.saved import Stand
 from .graph.views import alias
 from .placement import CPU, Size, device, strided
 from .printing import format_scalar, tensor_str
 
 new = object.__new__
 ndarray = np.ndarray
+accumulating = threading.RLock()  # one thread at a time adds to a leaf's gradient
 
 
 NON_LEAF_GRAD = (
@@ -47,6 +51,7 @@ class Tensor:
     """
 
     __slots__ = ("_data", "_needs", "_fn", "_grad", "_memory", "__dict__", "__weakref__")
+    __module__ = "glassgrad"
     _data: Any
     _needs: bool
     _fn: Any
@@ -223,12 +228,12 @@ class Tensor:
     @property
     def grad_fn(self) -> Any:
         """The node that made it; None for a leaf."""
-        return self._fn if self._fn is None else public_edge(self._fn)[0]
+        return None if self.is_leaf else public_edge(self._fn)[0]
 
     @property
     def is_leaf(self) -> bool:
         """Whether it was made by the user, not by a tracked operation."""
-        return self._fn is None
+        return self._fn is None or type(self._fn) is Stand
 
     @property
     def grad(self) -> Tensor | None:
@@ -313,9 +318,28 @@ class Tensor:
         """Adds `grad` to `.grad`: taken as it is when nobody else holds it, copied otherwise; then the leaf's hooks."""
         if not self._needs:
             return
-        hooks = self.__dict__
-        if "_leaf_hooks" in hooks:
+        own = self.__dict__
+        if not own:
+            if grad is not None:
+                with accumulating:
+                    self._add_to_grad(grad, graph)
+            return
+        if "_leaf_hooks" in own:
             grad = self._hooked(grad, graph)
+        hooks: Hooks | None = own.get("_node_hooks")
+        if hooks is not None and hooks.pre:
+            (grad,) = bare(before_node(hooks, tuple(wrapped((grad,), graph)), graph), graph)
+        if grad is not None:
+            with accumulating:
+                self._add_to_grad(grad, graph)
+        for hook in list(own["_after_accumulate"].values()) if "_after_accumulate" in own else ():
+            new = hook(self)
+            if new is not None and not isinstance(new, Tensor):
+                raise TypeError(f"expected Variable, but hook returned '{type(new).__name__}'")
+        if hooks is not None and hooks.post:
+            after_node(hooks, (), tuple(wrapped((grad,), graph)), graph)
+
+    def _add_to_grad(self, grad: Any, graph: bool) -> None:
         data, mine = (grad._data if graph else grad), self._data
         if data.dtype is not mine.dtype and data.dtype != mine.dtype:
             grad, data = (grad.to(self.dtype), None) if graph else (data.astype(mine.dtype), None)
@@ -337,16 +361,12 @@ class Tensor:
             else:
                 data[...] = data + grad
             memory_of(old).version += 1
-        if "_after_accumulate" in hooks:
-            for hook in list(hooks["_after_accumulate"].values()):
-                hook(self)
 
     def _hooked(self, grad: Any, graph: bool) -> Any:
         """The gradient after this leaf's own hooks."""
-        t = grad if graph else Tensor._wrap(grad)
-        for hook in list(self.__dict__["_leaf_hooks"].values()):
-            t = replaced(hook, t, without_graph(hook, graph, t))
-        return t if graph else t._data
+        if "_leaf_hooks" not in self.__dict__:
+            return grad
+        return bare([at_tensor(self.__dict__["_leaf_hooks"], wrapped((grad,), graph)[0], graph)], graph)[0]
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Calls `hook(grad)` whenever the gradient of this tensor has been computed; what it returns replaces it.
@@ -360,8 +380,9 @@ class Tensor:
         if not self._needs:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._fn is None:
-            return register(self.__dict__.setdefault("_leaf_hooks", {}), hook)
-        return register(self._fn._hooks().tensor, hook)
+            return register(self.__dict__.setdefault("_leaf_hooks", HookSet()), (0, hook))
+        node, nr = public_edge(self._fn)
+        return register(node._hooks().tensor, (nr, hook))
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
         """Calls `hook(leaf)` after a backward has added to the leaf's `.grad`."""
@@ -369,7 +390,7 @@ class Tensor:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._fn is not None:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-        return register(self.__dict__.setdefault("_after_accumulate", {}), hook)
+        return register(self.__dict__.setdefault("_after_accumulate", HookSet()), hook)
 
     def retain_grad(self) -> None:
         """Makes backward keep the gradient of this non-leaf in `.grad`.
@@ -385,16 +406,8 @@ class Tensor:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self._fn is None or "_retains" in self.__dict__:
             return
-        import weakref
-
-        me = weakref.ref(self)
-
-        def keep(grad: Tensor) -> None:
-            t = me()
-            if t is not None:
-                t._grad = grad if t._grad is None else t._grad + grad
-
-        self.__dict__["_retains"] = register(self._fn._hooks().tensor, keep)
+        self.__dict__["_retains"] = True
+        retain(self, *public_edge(self._fn))
 
     def detach(self) -> Tensor:
         """The same values in the same memory, outside the graph.
@@ -415,7 +428,9 @@ class Tensor:
                 "detach_() cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
                 "torch/optim/optimizer.py as the solution."
             )
-        self._fn, self._needs = None, False
+        node, self._fn, self._needs = self._fn, None, False
+        if node is not None and node.outputs == 1 and node.hooks is not None:
+            self.__dict__["_leaf_hooks"] = node.hooks.tensor  # hooks stay with the tensor
         return self
 
     @property

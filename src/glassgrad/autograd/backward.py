@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..dtypes import FROM_NUMPY
 from ..graph.engine import ones_like, run
-from ..graph.node import AccumulateGrad, GradientEdge, edge_of
+from ..graph.node import AccumulateGrad, GradientEdge, Output, edge_of
+from ..ops.joins import stack
 from ..placement import Size
 from ..tensor import Tensor
 
 
 def _several(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (tuple, list)) and not isinstance(value, GradientEdge) else [value]
+    return [value] if isinstance(value, (Tensor, GradientEdge)) else list(value)
 
 
 def _tensors(values: list[Any], what: str) -> None:
@@ -29,27 +31,30 @@ def _edge(x: Any) -> Any:
         return edge_of(x)
     if isinstance(x.node, AccumulateGrad):
         return x.node.variable
-    if x.node.outputs != 1:
-        raise NotImplementedError("a GradientEdge of a node with several outputs: ask for the gradient of the output tensor itself")
-    return x.node
+    return x.node if x.node.outputs == 1 else Output(x.node, x.output_nr)
 
 
-def _start(outputs: list[Tensor], grads: list[Any], create_graph: bool) -> list[tuple[Any, Any]]:
+def _start(outputs: list[Any], grads: list[Any], create_graph: bool) -> list[tuple[Any, Any]]:
     """Each output's edge with the gradient that it starts with."""
     if len(grads) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients")
     roots = []
     for i, (out, g) in enumerate(zip(outputs, grads)):
-        if not isinstance(out, Tensor):
-            raise TypeError(f"outputs must be Tensors, but got {type(out).__name__}")
-        if not out._needs:
+        if isinstance(out, GradientEdge):
+            shape, dtype = out.like if out.like is not None else _like(out, g)
+            data = np.broadcast_to(np.zeros((), dtype), shape)
+        elif not isinstance(out, Tensor):
+            raise AssertionError("Expected output to be a torch.Tensor")
+        elif not out._needs:
             raise errors.nothing_to_differentiate(i)
-        data = out._data
+        else:
+            data = out._data
+        kind = FROM_NUMPY[data.dtype]
         if g is None:
             if data.size != 1:
                 raise errors.scalar_outputs_only(data.shape)
             if data.dtype.kind not in "f":
-                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {out.dtype}")
+                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {kind}")
             g = Tensor._wrap(ones_like(data))
         elif not isinstance(g, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
@@ -65,12 +70,43 @@ def _start(outputs: list[Tensor], grads: list[Any], create_graph: bool) -> list[
         elif (g._data.dtype.kind == "c") != (data.dtype.kind == "c"):
             raise RuntimeError(
                 "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
-                f"grad_output[{i}] has a dtype of {g.dtype} and output[{i}] has a dtype of {out.dtype}."
+                f"grad_output[{i}] has a dtype of {g.dtype} and output[{i}] has a dtype of {kind}."
             )
         elif g._data.dtype != data.dtype:
-            g = g.to(out.dtype)
-        roots.append((edge_of(out), g if create_graph else g._data))
+            g = g.to(kind)
+        roots.append((_edge(out), g if create_graph else g._data))
     return roots
+
+
+def _like(edge: GradientEdge, grad: Any) -> Any:
+    """The shape and dtype at an edge that was not made from a tensor: a leaf's own, else those of the gradient given for it."""
+    known = edge.node.variable if isinstance(edge.node, AccumulateGrad) else grad
+    if not isinstance(known, Tensor):
+        raise errors.explain(
+            RuntimeError("grad can be implicitly created only for scalar outputs"), "this edge does not know the shape of its tensor",
+            errors.line_of(errors.users_place()), "pass the gradient, or take the edge by get_gradient_edge(tensor)",
+        )  # fmt: skip
+    return known._data.shape, known._data.dtype
+
+
+def _unbatched(outputs: list[Any], grads: list[Any]) -> list[list[Any]]:
+    """For each member of a batch of gradients, those that the outputs start with."""
+    for i, (out, g) in enumerate(zip(outputs, grads)):
+        if g is not None and g[0]._data.shape != out._data.shape:
+            raise errors.explain(
+                RuntimeError(
+                    "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The sizes of "
+                    "the remaining dimensions are expected to match the shape of corresponding output, but a mismatch was detected: "
+                    f"grad_output[{i}] has a shape of {Size(g._data.shape[2:])} and output[{i}] has a shape of {Size(out._data.shape)}. If you only "
+                    "want some tensors in `grad_output` to be considered batched, consider using vmap."
+                ),
+                f"the gradients have shape {tuple(g._data.shape)}; expected (batch, {', '.join(map(str, out._data.shape))})",
+                where=errors.line_of(errors.users_place()),
+            )
+    sizes = [len(g) for g in grads if g is not None]
+    if len(set(sizes)) > 1:
+        raise ValueError(f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension")
+    return [[None if g is None else g[i] for g in grads] for i in range(sizes[0])] if sizes else [grads]
 
 
 def backward(
@@ -94,18 +130,11 @@ def backward(
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         _tensors(wanted, "inputs")
         for x in wanted:
-            if isinstance(x, Tensor) and not x._needs:
-                raise errors.explain(
-                    RuntimeError("One of the differentiated Tensors does not require grad"),
-                    where=errors.line_of(errors.users_place()), fix="set requires_grad=True on it before the outputs are computed",
-                )  # fmt: skip
-        targets = {_edge(x): x for x in wanted}
+            if isinstance(x, Tensor):
+                x.retain_grad()
+        targets = {_edge(x): None for x in wanted}
     keep = create_graph if retain_graph is None else retain_graph
-    found = run(_start(outputs, grads, create_graph), keep, create_graph, targets)
-    for edge, g in found.items():
-        x = targets[edge] if targets else None
-        if isinstance(x, Tensor) and x._fn is not None:
-            x._accumulate(g, create_graph)
+    run(_start(outputs, grads, create_graph), keep, create_graph, targets, place=errors.users_place())
 
 
 def grad(
@@ -115,7 +144,8 @@ def grad(
     """The gradients Σ vᵀ·J of the outputs by each input, handed back: no `.grad` changes.
 
     `create_graph` makes them differentiable again; inputs that the outputs do not depend on raise RuntimeError, or are None
-    with `allow_unused`, or zeros with `materialize_grads`.
+    with `allow_unused`, or zeros with `materialize_grads`. With `is_grads_batched` each of `grad_outputs` holds a batch of gradients
+    along its first dim, and so do the results: one backward for each member, so hooks and Functions run once for each.
 
     >>> import glassgrad as gg
     >>> x = gg.tensor(2.0, requires_grad=True)
@@ -127,8 +157,6 @@ def grad(
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
-    if is_grads_batched:
-        raise NotImplementedError("is_grads_batched is not here yet: call grad once for each gradient")
     outs, wanted = _several(outputs), _several(inputs)
     allow = materialize_grads if allow_unused is None else allow_unused
     grads = [None] * len(outs) if grad_outputs is None else _several(grad_outputs)
@@ -143,13 +171,25 @@ def grad(
                 fix="set requires_grad=True on it before the outputs are computed",
             )
     keep = create_graph if retain_graph is None else retain_graph
-    targets = {_edge(x): None for x in wanted}
-    found = run(_start(outs, grads, create_graph), keep, create_graph, targets, accumulate=False)
-    return tuple(_one(found, x, i, create_graph, allow, materialize_grads) for i, x in enumerate(wanted))
+    edges = [_edge(x) for x in wanted]
+    targets = dict.fromkeys(edges)
+    if not is_grads_batched:
+        found = run(_start(outs, grads, create_graph), keep, create_graph, targets, False, errors.users_place())
+        return tuple(_one(found.get(e), x, i, create_graph, allow, materialize_grads) for i, (e, x) in enumerate(zip(edges, wanted)))
+    members = _unbatched(outs, grads)
+    each: list[list[Any]] = [[] for _ in edges]
+    for i, member in enumerate(members):
+        found = run(_start(outs, member, create_graph), keep or i < len(members) - 1, create_graph, targets, False, errors.users_place())
+        for got, e in zip(each, edges):
+            got.append(found.get(e))
+    return tuple(
+        _one(None, x, i, create_graph, allow, materialize_grads) if any(g is None for g in got)
+        else stack(got if create_graph else [Tensor._wrap(g) for g in got]) for i, (got, x) in enumerate(zip(each, wanted))
+    )  # fmt: skip
 
 
-def _one(found: dict[Any, Any], x: Any, index: int, graph: bool, allow: bool, materialize: bool) -> Any:
-    g = found.get(_edge(x))
+def _one(g: Any, x: Any, index: int, graph: bool, allow: bool, materialize: bool) -> Any:
+    """What `grad` hands back for an input: its gradient `g`, or what stands for one that there is not."""
     if g is None:
         if materialize and isinstance(x, Tensor):
             return Tensor._wrap(np.zeros_like(x._data)[()] if x._data.ndim == 0 else np.zeros_like(x._data))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import warnings
+import weakref
 from typing import Any
 
 import numpy as np
 
 from .. import errors
-from ..graph.engine import without_graph
-from ..graph.memory import memory_of
-from ..graph.modes import mode
-from ..graph.node import Freed, Node, Output, count, edge_of
-from ..graph.views import alias, check_writable, wrote
+from ..dtypes import FROM_NUMPY
+from ..graph.hooks import without_graph
+from ..graph.memory import materialize, memory_of
+from ..graph.modes import mode, no_grad
+from ..graph.node import Freed, Node, count, edge_of
+from ..graph.saved import Packed, SavedTensor, standing
+from ..graph.views import alias, check_writable, rebase, refresh_views
+from ..ops.runtime import sum_to
 from ..tensor import Tensor
 
 
@@ -41,28 +47,29 @@ class FunctionCtx:
 
 
 class FunctionNode(Node):
-    """The node of a user's Function: calls its backward."""
+    """The node of a user's Function: calls its backward. Attributes that it does not have itself are those of the ctx."""
 
-    __slots__ = ("ctx", "shapes", "saved")
+    __slots__ = ("ctx", "shapes")
     function: Any = None
+    lone = False
 
     @property
     def outputs(self) -> int:  # type: ignore[override]
         return len(self.shapes)
 
-    def name(self) -> str:
-        return type(self).__name__
-
     def __repr__(self) -> str:
         return f"<torch.autograd.function.{type(self).__name__} object at {hex(id(self))}>"
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") or name in Node.__slots__ or name in FunctionNode.__slots__:
             raise AttributeError(name)
-        try:
-            return getattr(object.__getattribute__(self, "ctx"), name)
-        except AttributeError:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
+        return getattr(self.ctx, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in Node.__slots__ or name in FunctionNode.__slots__:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.ctx, name, value)
 
     def backward(self, grad: Any, freed: Any) -> tuple[Any, ...]:
         grads = grad if isinstance(grad, list) else [grad]
@@ -81,7 +88,7 @@ class FunctionNode(Node):
             ]
         got = self.function._vjp()(ctx, *grads)
         outs = got if isinstance(got, tuple) else (got,)
-        expected = len(ctx.slots)
+        expected = len(ctx._slots)
         if len(outs) > expected and all(g is None for g in outs[expected:]):
             outs = outs[:expected]
         if len(outs) != expected:
@@ -92,8 +99,8 @@ class FunctionNode(Node):
                 f"{self.function.__name__}.backward is at {_where(self.function.backward)}",
             )
         if freed is not None:
-            ctx.free(freed)
-        for position, (g, slot) in enumerate(zip(outs, ctx.slots), 1):
+            ctx._free(freed)
+        for position, (g, slot) in enumerate(zip(outs, ctx._slots), 1):
             if slot is None and g is not None:
                 raise errors.explain(
                     RuntimeError(
@@ -102,7 +109,7 @@ class FunctionNode(Node):
                     ),
                     where=_where(self.function._vjp()), fix="return None in this place",
                 )  # fmt: skip
-        return tuple(_checked(self, i, g, slot) for i, (g, slot) in enumerate(zip(outs, ctx.slots)) if slot is not None)
+        return tuple(_checked(self, i, g, slot) for i, (g, slot) in enumerate(zip(outs, ctx._slots)) if slot is not None)
 
 
 def _where(function: Any) -> str:
@@ -130,18 +137,19 @@ def _checked(node: FunctionNode, index: int, g: Any, slot: Any) -> Any:
                 ),
                 where=_where(node.function.backward),
             )
-        g = g.sum_to_size(shape) if hasattr(g, "sum_to_size") else _summed(g, shape)
-    return g if g._data.dtype == dtype else g.to(node.ctx.dtype_of(dtype))
-
-
-def _summed(g: Tensor, shape: tuple[int, ...]) -> Tensor:
-    from ..ops.runtime import sum_to
-
-    return sum_to(g, shape)
+        g = sum_to(g, shape)
+    if g._data.dtype.kind == "c" and dtype.kind != "c":
+        raise errors.explain(
+            RuntimeError("Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got false.  (Could this "
+                         "error message be improved?  If so, please report an enhancement request to PyTorch.)"),
+            f"Function {node.name()} returned a complex gradient at index {index}, for an input that is real", _where(node.function._vjp()),
+            "return its .real",
+        )  # fmt: skip
+    return g if g._data.dtype == dtype else g.to(FROM_NUMPY[dtype])
 
 
 class Context(FunctionCtx):
-    """The ctx of one call: what was saved, which inputs need a gradient."""
+    """The ctx of one call: what was saved, which inputs need a gradient. What else a node has, it has too."""
 
     materialize_grads = True
     to_save: Any = ()
@@ -149,72 +157,89 @@ class Context(FunctionCtx):
     non_differentiable: Any = ()
     dirty_tensors: Any = ()
     _freed: Freed | None = None
-    node: Any = None
+    _node: Any = lambda self: None
 
-    def __init__(self, function: Any, inputs: tuple[Any, ...]):
-        self.needs_input_grad = tuple(isinstance(x, Tensor) and x._needs and mode.grad for x in inputs)
-        self.slots = [(x._data.shape, x._data.dtype) if isinstance(x, Tensor) else None for x in inputs]
-        self._function = function
+    def __init__(self, inputs: tuple[Any, ...]):
+        self.needs_input_grad = tuple(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+        self._slots = [(x._data.shape, x._data.dtype) if isinstance(x, Tensor) else None for x in inputs]
         self._kept: list[Any] = []
 
-    @staticmethod
-    def dtype_of(dtype: Any) -> Any:
-        from ..dtypes import FROM_NUMPY
+    def name(self) -> str:
+        return type(self).__name__
 
-        return FROM_NUMPY[dtype]
+    def __getattr__(self, name: str) -> Any:
+        node = self._node()
+        if node is None or name.startswith("__") or not hasattr(Node, name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(node, name)
 
-    def keep(self, outputs: list[Any], node: Any) -> None:
+    def _keep(self, outputs: list[Any], node: Any) -> None:
         """Stores what was saved: an output as its number, so that no cycle arises; else the tensor and its version."""
-        for t in self.to_save:
+        saved, self.to_save = self.to_save, ()
+        for i, t in enumerate(saved):
+            if t is not None and not isinstance(t, Tensor):
+                raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}")
+        if node is None:
+            return
+        self._node = weakref.ref(node)
+        for t in saved:
+            nr = next((i for i, o in enumerate(outputs) if o is t), None)
             if t is None:
                 self._kept.append(None)
-                continue
-            if not isinstance(t, Tensor):
-                raise TypeError(f"save_for_backward can only save variables, but argument {len(self._kept)} is of type {type(t).__name__}")
-            nr = next((i for i, o in enumerate(outputs) if o is t), None)
-            self._kept.append((t, t._version) if nr is None or node is None else (nr, t._data, memory_of(t), t._version))
-        self.to_save = ()
+            elif mode.saved_hooks:
+                self._kept.append(Packed(t, edge_of(t) if nr is None else nr, *mode.saved_hooks[-1]))
+            else:
+                self._kept.append((t, memory_of(t).version) if nr is None else (nr, t._data, memory_of(t), t._version))
+
+    def _held(self) -> list[Any]:
+        if self._freed is not None:
+            raise errors.second_backward(self._node(), self._freed.place)
+        return self._kept
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The tensors that forward saved, checked for writes since."""
-        if self._freed is not None:
-            raise errors.second_backward(self.node() if self.node else None, self._freed.place)
-        if self.to_save:
-            return tuple(self.to_save)
-        return tuple(self._unpack(k) for k in self._kept)
+        return tuple(self.to_save) if self.to_save else tuple(self._unpack(k) for k in self._held())
 
     saved_variables = saved_tensors
+
+    @property
+    def _raw_saved_tensors(self) -> tuple[SavedTensor, ...]:
+        def raw(i: int, kept: Any) -> SavedTensor:
+            nr = kept[0] if type(kept) is tuple and len(kept) == 4 else None
+            return SavedTensor(lambda: self._freed or self._kept[i], lambda: self._unpack(self._kept[i]), lambda p: self._kept.__setitem__(i, p), nr)
+
+        return tuple(raw(i, kept) for i, kept in enumerate(self._held()))
 
     def _unpack(self, kept: Any) -> Any:
         if kept is None:
             return None
-        node = self.node() if self.node else None
+        node = self._node()
+        if type(kept) is Packed:
+            return kept.tensor(node)
         if len(kept) == 2:
             t, version = kept
-            if t._version != version:
+            if memory_of(t).version != version:
                 source = t._fn.name() if t._fn is not None else None
                 raise errors.modified_in_place(node, "saved tensor", t._data, source, t._version, version, t._memory.writer)
             return t
         nr, data, memory, version = kept
         if memory.version != version:
-            raise errors.modified_in_place(node, "saved output", data, node.name() if node else None, memory.version, version, memory.writer)
-        t = Tensor._wrap(data)
-        if node is not None:
-            t._fn, t._needs = (node if node.outputs == 1 else Output(node, nr)), True
-        return t
+            raise errors.modified_in_place(node, "saved output", data, node.name(), memory.version, version, memory.writer)
+        return standing(Tensor._wrap(data), node.output(nr))
 
-    def free(self, freed: Freed) -> None:
+    def _free(self, freed: Freed) -> None:
         if self._kept:
             self._freed, self._kept = freed, []
 
 
 class _Functions(type):
-    """Gives each Function a node class named after it."""
+    """Gives each Function a node class and a ctx class named after it."""
 
     def __init__(cls, name: str, bases: Any, body: Any):
         super().__init__(name, bases, body)
-        cls._node_class = type(name + "Backward", (FunctionNode,), {"__slots__": (), "function": cls})  # type: ignore[attr-defined]
+        cls._backward_cls = type(name + "Backward", (FunctionNode,), {"__slots__": (), "function": cls})  # type: ignore[attr-defined]
+        cls._context_cls = type(name + "Backward", (Context,), {})  # type: ignore[attr-defined]
 
 
 class Function(FunctionCtx, metaclass=_Functions):
@@ -238,7 +263,8 @@ class Function(FunctionCtx, metaclass=_Functions):
     tensor(12.)
     """
 
-    _node_class: Any = None
+    _backward_cls: Any = None
+    _context_cls: Any = None
 
     def __init__(self, *args: Any, **kwargs: Any):
         warnings.warn(
@@ -277,64 +303,108 @@ class Function(FunctionCtx, metaclass=_Functions):
             )
         return cls.vjp
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function with static forward "
+            "method. (Example: https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
+        )
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs forward and puts a node into the graph."""
-        ctx = Context(cls, args)
-        tracked = mode.grad and any(ctx.needs_input_grad)
-        before, mode.grad = mode.grad, False
-        try:
-            if cls.setup_context is not Function.setup_context:
+        apart = cls.setup_context is not Function.setup_context
+        if apart:
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, bound.kwargs
+        ctx = cls._context_cls(args)
+        node: Any = None
+        if mode.grad and any(ctx.needs_input_grad):
+            node = object.__new__(cls._backward_cls)
+            node.hooks, node.seq, node.ctx = None, count(), ctx
+            node.edges = tuple(edge_of(x) for x in args if isinstance(x, Tensor))
+        with no_grad():
+            if apart:
                 result = cls.forward(*args, **kwargs)
                 cls.setup_context(ctx, args, result)
             else:
                 result = cls.forward(ctx, *args, **kwargs)
-        finally:
-            mode.grad = before
-        several = isinstance(result, (tuple, list))
-        outputs = list(result) if several else [result]
-        outputs = _placed(cls, ctx, args, outputs, tracked)
-        return type(result)(outputs) if several else outputs[0]
+        outputs = list(result) if isinstance(result, tuple) else [result]
+        placed = _placed(ctx, node, args, outputs)
+        ctx._keep(placed, node)
+        ctx.non_differentiable = ctx.dirty_tensors = ()
+        return tuple(placed) if isinstance(result, tuple) else placed[0]
 
 
-def _placed(cls: Any, ctx: Context, args: Any, outputs: list[Any], tracked: bool) -> list[Any]:
-    """The outputs in the graph, and what was saved stored."""
-    import weakref
+class InplaceFunction(Function):
+    """An older name for a Function that writes into its inputs."""
 
-    given = list(outputs)
-    node: Any = None
-    if tracked:
-        node = object.__new__(cls._node_class)
-        node.hooks, node.seq, node.ctx = None, count(), ctx
-        node.edges = tuple(edge_of(x) for x in args if isinstance(x, Tensor))
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+
+def _among(tensor: Any, tensors: Any) -> bool:
+    return any(tensor is t for t in tensors)
+
+
+def _placed(ctx: Context, node: Any, args: Any, outputs: list[Any]) -> list[Any]:
+    """The outputs at their places in the graph: an input that is returned comes as a view of itself, one that was written moves."""
+    dirty = ctx.dirty_tensors
+    if any(_among(d, args) and not _among(d, outputs) for d in dirty):
+        raise RuntimeError(
+            "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified inplace must "
+            "all be outputs of the Function."
+        )
+    placed: list[Any] = []
+    if node is not None:
         node.shapes = [(o._data.shape, o._data.dtype) if isinstance(o, Tensor) else None for o in outputs]
-        ctx.node = weakref.ref(node)
-    placed = []
-    for nr, out in enumerate(outputs):
-        if not isinstance(out, Tensor):
-            placed.append(out)
+    many = sum(isinstance(o, Tensor) for o in outputs) > 1
+    for nr, given in enumerate(outputs):
+        out = given
+        if not isinstance(given, Tensor):
+            placed.append(given)
             continue
-        is_input = any(out is a for a in args)
-        dirty = any(out is d for d in ctx.dirty_tensors)
-        if dirty and tracked:
-            check_writable(out, been=True)
-        elif is_input or out._fn is not None or out._needs:
-            out = alias(out, Tensor._wrap(out._data), None)
-        if dirty:
-            wrote(memory_of(out))
-        differentiable = out._data.dtype.kind in "fc" and not any(given[nr] is m for m in ctx.non_differentiable)
-        if tracked and differentiable:
-            out._fn, out._needs = (node if len(outputs) == 1 else Output(node, nr)), True
+        first = next(i for i, o in enumerate(outputs) if o is given)
+        place = node.output(nr) if node is not None and given._data.dtype.kind in "fc" and not _among(given, ctx.non_differentiable) else None
+        if first < nr:
+            out = placed[first]
+        elif _among(given, dirty):
+            _written(given, place)
+            placed.append(given)
+            continue
+        elif _among(given, args):
+            out = alias(given, Tensor._wrap(materialize(given)), lambda base: base[...], "function")
+        elif place is not None and given._is_view() and any(_shares(given, a) for a in args):
+            given._memory.made = "several" if many else "function"
+        if place is not None:
+            out._fn, out._needs = place, True
+        elif given._needs and out is given:
+            out = given.detach()
         placed.append(out)
-    ctx.keep(given, node)
-    ctx.non_differentiable = ctx.dirty_tensors = ()
     return placed
+
+
+def _shares(tensor: Any, other: Any) -> bool:
+    return isinstance(other, Tensor) and other._memory is not None and other._memory.root is tensor._memory.root
+
+
+def _written(tensor: Any, place: Any) -> None:
+    """Puts a tensor that forward wrote in place at its new place in the graph; if it is a view, its base and the other views too."""
+    before, after = Tensor._wrap(tensor._data), Tensor._wrap(tensor._data)
+    before._fn, before._needs = tensor._fn, tensor._needs
+    memory = memory_of(tensor)
+    memory.version += 1
+    if place is not None:
+        check_writable(tensor, been=True)
+        after._fn, after._needs = place, True
+        rebase(tensor, before, after)
+    if memory.views:
+        refresh_views(memory)
 
 
 def once_differentiable(function: Any) -> Any:
     """For a backward that cannot be differentiated again."""
-    import functools
-
     @functools.wraps(function)
     def wrapped(ctx: Any, *grads: Any) -> Any:
         before, mode.grad = mode.grad, False

@@ -14,11 +14,16 @@ class Mode(threading.local):
 
     grad = True
     inference = False
+    multithreading = True
     watch: Any = None  # what runs each node's backward while anomalies are looked for
+    walk: Any = None  # the backward that is running, if it is more than plain: what hooks ask about its course
+    saved_hooks: tuple[Any, ...] = ()  # the pairs of saved-tensor hooks that are on, the last one in force
+    saved_hooks_refused: str | None = None  # why none may be set
 
 
 mode = Mode()
 forward_lines: dict[int, list[str]] = {}  # where nodes were made, by their number, while anomalies are looked for
+packing: list[bool] = []  # not empty while saved-tensor hooks are on in any thread: what an operation asks when it has made a node
 inferring: list[bool] = []  # not empty while any thread is in inference mode: what an operation asks before it asks which
 
 
@@ -164,6 +169,35 @@ class set_grad_enabled(Switch):
 def _swap_grad(wanted: bool) -> bool:
     before, mode.grad = mode.grad, wanted
     return before
+
+
+def is_multithreading_enabled() -> bool:
+    """Whether backward may use several threads; here it runs in the caller's in any case."""
+    return mode.multithreading
+
+
+class set_multithreading_enabled(Switch):
+    """Whether backward may use several threads, from the call on or as a context: kept and told, without effect here.
+
+    >>> import glassgrad as gg
+    >>> with gg.autograd.set_multithreading_enabled(False):
+    ...     gg.autograd.is_multithreading_enabled()
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self.wanted = mode
+        self.before = is_multithreading_enabled()
+        self.__enter__()
+
+    def clone(self) -> set_multithreading_enabled:
+        return type(self)(self.wanted)
+
+    def __enter__(self) -> None:
+        mode.multithreading = self.wanted
+
+    def __exit__(self, *exc: Any) -> None:
+        mode.multithreading = self.before
 
 
 class inference_mode(Switch):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..errors import modified_in_place, second_backward
+from .hooks import Hooks, RemovableHandle, register
 from .modes import forward_lines, mode
 
 count = itertools.count().__next__
@@ -26,44 +27,6 @@ class Freed:
         self.place = place
 
 
-class RemovableHandle:
-    """Undoes a registration: `remove()`, or leaving it as a context."""
-
-    __slots__ = ("_hooks", "id")
-
-    def __init__(self, hooks: dict[int, Any]):
-        self._hooks, self.id = hooks, count()
-
-    def remove(self) -> None:
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
-        self.remove()
-
-
-class Hooks:
-    """The hooks of a node, in the order in which they run: on the tensor, before the node, after it."""
-
-    __slots__ = ("tensor", "pre", "post")
-
-    def __init__(self) -> None:
-        self.tensor: dict[int, Callable[[Any], Any]] = {}
-        self.pre: dict[int, Callable[[Any], Any]] = {}
-        self.post: dict[int, Callable[[Any, Any], Any]] = {}
-
-    some = property(lambda self: self.tensor or self.pre)
-
-
-def register(hooks: dict[int, Any], hook: Any) -> RemovableHandle:
-    """Adds `hook` to an ordered set of hooks."""
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    return handle
-
-
 class Node:
     """An operation that ran: its edges, what it saved, and how a gradient goes through it."""
 
@@ -74,6 +37,8 @@ class Node:
     extra: dict[str, Any]
     saves: tuple[str, ...] = ()  # the names that it keeps, read as _saved_<name>
     outputs = 1
+    lone = True  # nothing happens here without a gradient: only a user's Function may make one of none
+    requires_grad = True
     wrap: Any = None  # makes a tensor around an array: set by tensor.py, which stands above this room
 
     def backward(self, grad: Any, freed: Freed | None) -> tuple[Any, ...]:
@@ -95,6 +60,10 @@ class Node:
             outs = tuple(None if g is None else self.wrap(g) for g in self.backward(datas if self.outputs > 1 else datas[0], None))
         outs = tuple(None if e is None else g for e, g in zip(self.edges, outs))
         return outs if len(outs) != 1 else outs[0]
+
+    def output(self, nr: int) -> Any:
+        """What an edge to its output `nr` holds."""
+        return self if self.outputs == 1 else Output(self, nr)
 
     def name(self) -> str:
         """PyTorch's name of this node."""
@@ -157,21 +126,26 @@ class Node:
         return second_backward(self, value.place)
 
 
-class GradientEdge(NamedTuple):
-    """A place in the graph: a node and the number of its output."""
-
+class Edge(NamedTuple):
     node: Any
     output_nr: int
     ownership_token: Any = None
+
+
+class GradientEdge(Edge):
+    """A place in the graph: a node and the number of its output."""
+
+    like: Any = None  # shape and dtype of the tensor there, where they are known
 
 
 class Output(Node):
     """One output of a node that has several: the gradients of all meet in the node."""
 
     __slots__ = ("node", "nr")
+    some = Hooks()  # never any: they are the node's; but what is not None makes the walk look twice
 
     def __init__(self, node: Any, nr: int):
-        self.node, self.nr, self.edges, self.hooks, self.seq = node, nr, (node,), Hooks(), count()
+        self.node, self.nr, self.edges, self.hooks, self.seq = node, nr, (node,), self.some, count()
 
     def name(self) -> str:
         return self.node.name()
@@ -188,8 +162,13 @@ class AccumulateGrad(Node):
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
 
-    def __call__(self, grad: Any) -> None:
-        self.variable._accumulate(grad._data)
+    def __call__(self, grad: Any) -> tuple[Any, ...]:  # type: ignore[override]
+        if grad is not None:
+            self.variable._accumulate(grad._data)
+        return ()
+
+    def _hooks(self) -> Hooks:
+        return self.variable.__dict__.setdefault("_node_hooks", Hooks())  # the leaf's, which outlives this object
 
 
 def accumulator(leaf: Any) -> AccumulateGrad:
@@ -209,7 +188,8 @@ def public_edge(edge: Any) -> tuple[Any, int]:
     if type(edge) is Output:
         return edge.node, edge.nr
     if isinstance(edge, Node):
-        return edge, 0
+        leaf = getattr(edge, "leaf", None)  # of a Stand
+        return (edge, 0) if leaf is None else (accumulator(leaf), 0)
     return accumulator(edge), 0
 
 

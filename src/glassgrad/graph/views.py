@@ -6,13 +6,16 @@ what was written. After any write the other views are made anew from the base: t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from .. import errors
 from .engine import run
+from .hooks import retain
 from .memory import Memory, memory_of, memory_to_write
 from .modes import enable_grad, mode
 from .node import Freed, Node, count, edge_of, public_edge
@@ -97,13 +100,15 @@ def unlock(array: np.ndarray, fills: bool = False) -> None:
     """Makes an array writable that NumPy holds to be read-only because it is part of an expanded one; raises where it really is."""
     if not fills and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
         raise errors.expanded_written()
-    try:
-        array.flags.writeable = True
-    except ValueError:
+    owner: Any = array
+    while type(owner.base) is np.ndarray:
+        owner = owner.base
+    if owner is array or not owner.flags.writeable:
         raise errors.explain(
             ValueError("assignment destination is read-only"), "the tensor shares the memory of a NumPy array that is read-only",
             errors.line_of(errors.users_place()), "copy it first: x = x.clone()",
-        ) from None  # fmt: skip
+        )  # fmt: skip
+    array.flags.writeable = True
 
 
 def refuse_overlap(data: Any, other: Any, at_all: bool = False) -> None:
@@ -145,15 +150,15 @@ def _dense(a: np.ndarray) -> bool:
 class Layout:
     """A shape and the order of its dims in memory: views that a tensor has can be made of any array with its layout."""
 
-    __slots__ = ("shape", "order")
+    __slots__ = ("shape", "strides")
 
     def __init__(self, array: np.ndarray):
-        self.shape = array.shape
-        self.order = sorted(range(array.ndim), key=lambda d: -abs(array.strides[d]))
+        self.shape, self.strides = array.shape, array.strides
 
     def filled(self, values: Any, dtype: Any) -> np.ndarray:
         """An array of this layout with `values` in it."""
-        room = np.empty([self.shape[d] for d in self.order], dtype).transpose(np.argsort(self.order).tolist())
+        order = sorted(range(len(self.shape)), key=lambda d: -abs(self.strides[d]))
+        room = np.empty([self.shape[d] for d in order], dtype).transpose(np.argsort(order).tolist())
         room[...] = values
         return room
 
@@ -255,12 +260,23 @@ class Through(Node):
     backward_graph = lambda self, grad: (None, grad)  # noqa: E731
 
 
+def _moved(tensor: Any, node: Any) -> None:
+    """Puts a tensor at another place in the graph; one that keeps its gradient keeps that of the new place only."""
+    before, tensor._fn = tensor._fn, node
+    if before is None or type(before) is Forbidden or node is None:
+        return
+    hooks = public_edge(before)[0].hooks
+    if hooks is not None and hooks.retains.pop(id(tensor), None) is not None:
+        retain(tensor, *public_edge(node))
+
+
 def rebase(tensor: Any, before: Any, out: Any) -> None:
     """After a recorded write: `tensor`, which was `before`, now is what made `out`; through a view, the base is."""
     own = tensor._memory
     base = own.base
     if base is None:
-        tensor._fn, tensor._needs = out._fn, out._needs
+        _moved(tensor, out._fn)
+        tensor._needs = out._needs
     elif out._needs or base._needs:
         node = object.__new__(CopySlices)
         node.hooks, node.seq = None, count()
@@ -269,7 +285,16 @@ def rebase(tensor: Any, before: Any, out: Any) -> None:
         else:
             node.edges, node.writer = (edge_of(base), edge_of(out)), object.__new__(Through)
         node.replay, node.layout = own.replay, Layout(base._data)
-        base._fn, base._needs = node, True
+        _moved(base, node)
+        base._needs = True
+
+
+def _holders(view: Any) -> int:
+    """How many references there are to a view's node, as this interpreter counts them."""
+    return sys.getrefcount(view._fn)
+
+
+ALONE = _holders(SimpleNamespace(_fn=object()))  # the view's own only
 
 
 def refresh_views(memory: Memory) -> None:
@@ -288,9 +313,13 @@ def refresh_views(memory: Memory) -> None:
                 node.made, node.origin = own.made, _origin(view._fn)
                 view._fn, view._needs = node, True
             continue
+        if type(view._fn) is AsStridedBackward0 and view._fn.hooks is None and _holders(view) == ALONE:  # unused since the last write
+            view._fn.edges, view._fn.seq = (edge_of(base),), count()
+            continue
         node = object.__new__(AsStridedBackward0)
         node.hooks, node.seq = None, count()
         node.edges = (edge_of(base),)
         node.replay, node.layout, node.dtype = own.replay, Layout(base._data), base._data.dtype
         node.geometry = tuple(view._data.shape), view.stride(), view.storage_offset()
-        view._fn, view._needs = node, True
+        _moved(view, node)
+        view._needs = True

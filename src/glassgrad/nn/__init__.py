@@ -3,3 +3,7 @@
 from . import functional
 
 __all__ = ["functional"]
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(f"glassgrad.nn has no {name!r} yet: so far it holds the activations of nn.functional")

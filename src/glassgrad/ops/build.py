@@ -13,8 +13,9 @@ import numpy as np
 
 from ..dtypes import NUMBERS
 from ..graph.memory import mark, materialize
-from ..graph.modes import inferring, mode
+from ..graph.modes import inferring, mode, packing
 from ..graph.node import Node, count
+from ..graph.saved import SavedTensor, pack_saved
 from ..graph.views import alias
 from ..tensor import Tensor
 from .arrays import PLAIN as PLAIN_TYPES
@@ -49,12 +50,15 @@ def build(op: Op) -> None:
         __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, NUMBERS=NUMBERS, REALS=NUMBERS - {complex}, INTEGERS=INTEGERS, mode=mode,
         new=new, wrap=Tensor._wrap, count=count, ndarray=ndarray, f32=f32, f64=f64, F32=F32, F64=F64, general=general, refuse=refuse,
         into=into, sum_to=sum_to, fit=fit, conj=conj, saved=saved, saved_tensor=saved_tensor, saved_result=saved_result,
-        materialize=materialize, alias=alias, mark=mark, inferring=inferring, zeros_like=np.zeros_like, in_blocks=in_blocks, LARGE=LARGE, chosen=chosen,
+        materialize=materialize, alias=alias, mark=mark, inferring=inferring, packing=packing, pack_saved=pack_saved,
+        zeros_like=np.zeros_like, in_blocks=in_blocks, LARGE=LARGE, chosen=chosen,
         PLAIN=PLAIN_TYPES, meet=meet,
     )  # fmt: skip
     body: dict[str, Any] = {"__slots__": tuple(slots), "saves": op_saves, "op": op}
     for name in op_saves + shapes + statics:
-        body[f"_saved_{_public_saved(name)}"] = property(_reader(name, op_saves))
+        body[f"_saved_{_public_saved(name)}"] = property(_reader(op, name, op_saves))
+    for name in op_saves:
+        body["_raw_saved_" + name] = property(_raw_reader(op, name))
     for name, shown in op.shows.items():
         if shown is Ellipsis:
             del body[f"_saved_{name}"]
@@ -115,14 +119,33 @@ def _public_saved(name: str) -> str:
     return name.replace("_shape", "_sym_sizes")
 
 
-def _reader(name: str, saves: tuple[str, ...]) -> Callable[[Any], Any]:
+def _holder(op: Op, name: str) -> Callable[[Any], Any]:
+    """Reads what a node holds under a name that it saves: None where no gradient that is wanted needs it."""
+    slot = "s_" + name
+    users = [i for i, t in enumerate(op.edges) if name in op.wants[t]]
+    return lambda node: getattr(node, slot, None) if any(node.edges[i] is not None for i in users) else None
+
+
+def _reader(op: Op, name: str, saves: tuple[str, ...]) -> Callable[[Any], Any]:
+    held = _holder(op, name)
+
     def read(node: Any) -> Any:
         if name == "result":
             return saved_result(node, True)
         if name in saves:
-            return saved_tensor(node, name) if hasattr(node, "s_" + name) else None
+            return None if held(node) is None else saved_tensor(node, name)
         value = getattr(node, name)
         return Tensor._wrap(value) if isinstance(value, ndarray) else value
+
+    return read
+
+
+def _raw_reader(op: Op, name: str) -> Callable[[Any], Any]:
+    held = _holder(op, name)
+
+    def read(node: Any) -> Any:
+        tensor = (lambda: saved_result(node, True)) if name == "result" else (lambda: saved_tensor(node, name))
+        return SavedTensor(lambda: held(node), tensor, lambda packed: setattr(node, "s_" + name, packed), 0 if name == "result" else None)
 
     return read
 
@@ -145,11 +168,15 @@ def _backward(op: Op, graph: bool, wide: bool) -> str:
     edges = ["e_" + t for t in op.edges]
     if len(edges) > 1:
         lines.append(f"{', '.join(edges)} = n.edges")
+    common = [w for w in op.wants[op.edges[0]] if len(op.edges) > 1 and all(w in op.wants[t] for t in op.edges)]
+    for w in common:  # read once
+        lines += _unpack(op, w, graph)
     for i, t in enumerate(op.edges):
         rule, wants = op.rules[t], op.wants[t]
         inner: list[str] = []
         for w in wants:
-            inner += _unpack(op, w, graph)
+            if w not in common:
+                inner += _unpack(op, w, graph)
         call = f"rule_{t}({', '.join(wants)})"
         product = f"chosen(grad, {call})" if getattr(rule, "selects", False) else f"grad * {call}"
         if op.kind == "elementwise":
@@ -343,5 +370,5 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
 
 
 RESULT = ["t = new(Tensor)", "t._data = r", "t._grad = t._memory = None"]
-FINISH = ["t._fn = n", "t._needs = True"]
+FINISH = ["t._fn = n", "t._needs = True", "if packing: pack_saved(n, t)"]
 PLAIN = ["else:", "    t._fn = None", "    t._needs = False", "    if inferring: mark(t)"]

@@ -13,7 +13,7 @@ from ..tensor import Tensor
 from .arrays import copied
 
 new = object.__new__
-PRIVATE = frozenset({"_leaf_hooks", "_after_accumulate", "_retains", "_accumulator"})  # what the engine keeps in a tensor's __dict__
+PRIVATE = frozenset({"_leaf_hooks", "_after_accumulate", "_node_hooks", "_retains", "_accumulator"})  # what the engine keeps in a tensor's __dict__
 
 
 def deepcopied(self: Tensor, memo: dict[int, Any]) -> Tensor:

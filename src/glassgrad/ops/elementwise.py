@@ -153,11 +153,18 @@ def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 # ------------------------------------------------------------------------------------------------ powers
 def _power(self: Any, exponent: Any) -> Any:
-    return self * self if exponent == 2 else self**exponent
+    """self to the power of a number; the powers that people use are products and roots, as PyTorch computes them."""
+    if exponent == 2:
+        return self * self
+    easy = None if isinstance(self, (Tensor, np.generic)) else EASY_POWERS.get(exponent)
+    return self**exponent if easy is None else easy(self)
 
 
+EASY_POWERS: dict[Any, Any] = {
+    1: np.positive, 3: lambda x: x * x * x, 0.5: np.sqrt, -0.5: lambda x: 1 / np.sqrt(x), -1: lambda x: 1 / x, -2: lambda x: 1 / (x * x),
+}  # fmt: skip
 pow_number = elementwise(
-    "_pow_number", _power, lambda self, exponent: 0 * self if exponent == 0 else exponent * _power(self, exponent - 1),
+    "_pow_number", _power, lambda self, exponent: np.zeros_like(self) if exponent == 0 else exponent * _power(self, exponent - 1),
     node="PowBackward0", floats=False,
 )  # fmt: skip
 

@@ -416,7 +416,7 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     viewed, rest = _views(input, items)
     if rest is not None:
         value = value if isinstance(value, Tensor) else Tensor._wrap(np.asarray(value, input._data.dtype)[()])
-        index_put_(viewed, rest_as_indices(rest), value)
+        index_put_(viewed, rest_as_indices(rest), _without_ones(value))
         return
     value = value if isinstance(value, Tensor) else Tensor._wrap(np.asarray(value, input._data.dtype)[()])
     if value._data.ndim:
@@ -446,10 +446,15 @@ def rest_as_indices(rest: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _fitted(value: Tensor, viewed: Tensor) -> Tensor:
-    """A value in the shape of what it is assigned to: stretched, and without the leading dims of size 1 that assignment forgives."""
-    while value._data.ndim > viewed._data.ndim and value._data.shape[0] == 1:
+    """A value in the shape of what it is assigned to."""
+    return value if value._data.shape == viewed._data.shape else expand(_without_ones(value), viewed._data.shape)
+
+
+def _without_ones(value: Tensor) -> Tensor:
+    """A value without the leading dims of size 1, which assignment forgives."""
+    while value._data.ndim and value._data.shape[0] == 1:
         value = getitem(value, 0)
-    return value if value._data.shape == viewed._data.shape else expand(value, viewed._data.shape)
+    return value
 
 
 def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
@@ -478,9 +483,9 @@ def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     if v.dtype.kind == "c" and data.dtype.kind != "c":
         v = v.real
     target: Any = viewed._data
-    ndim = target.ndim if rest is None else arrays.take(target, rest).ndim if v.ndim > 1 and v.shape[0] == 1 else v.ndim
-    while v.ndim > ndim and v.shape[0] == 1:
-        v = v[0]
+    if rest is not None or v.shape != target.shape:
+        while v.ndim and v.shape[0] == 1:
+            v = v[0]
     if isinstance(value, Tensor):
         if rest is None and v.shape != target.shape:
             expand(Tensor._wrap(v), target.shape)  # says what does not fit

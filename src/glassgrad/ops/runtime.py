@@ -10,8 +10,9 @@ import numpy as np
 
 from .. import errors
 from ..dtypes import NUMBERS, defaults, number_dtype, result_dtype
-from ..graph.modes import mode
+from ..graph.modes import mode, packing
 from ..graph.node import Freed, Node, count, edge_of
+from ..graph.saved import Packed, pack_saved
 from ..graph.views import write
 from ..tensor import Tensor
 from .arrays import PLAIN, astype
@@ -68,6 +69,8 @@ def saved(node: Node, value: Any, name: str) -> Any:
     """A saved input as an array: the cold cases."""
     if isinstance(value, Freed):
         raise node.freed(value)
+    if isinstance(value, Packed):
+        return value.tensor(node)._data
     if isinstance(value, Tensor):
         check(node, value, name)
         return value._data
@@ -79,6 +82,8 @@ def saved_tensor(node: Node, name: str) -> Any:
     value = getattr(node, "s_" + name)
     if isinstance(value, Freed):
         raise node.freed(value)
+    if isinstance(value, Packed):
+        return value.tensor(node)
     if isinstance(value, Tensor):
         check(node, value, name)
     return value
@@ -96,6 +101,9 @@ def saved_result(node: Any, as_tensor: bool) -> Any:
     data = node.s_result
     if isinstance(data, Freed):
         raise node.freed(data)
+    if isinstance(data, Packed):
+        t = data.tensor(node)
+        return t if as_tensor else t._data
     kept = node.result_memory
     if kept is not None and kept[0].version != kept[1]:
         raise node.stale_result("result", data, kept)
@@ -174,6 +182,8 @@ def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
             if name in op.kept_statics:
                 setattr(n, name, value)
         t._fn, t._needs = n, True
+        if packing:
+            pack_saved(n, t)
     return t
 
 

@@ -69,6 +69,8 @@ def inferred(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
 
 # ------------------------------------------------------------------------------------------------ views
 _view = linear("_view", lambda self, shape: self.reshape(shape), lambda grad, self_shape: grad.reshape(self_shape), node="ViewBackward0", view=True)
+_reshape_alias = linear("_reshape_alias", lambda self, shape: self.reshape(shape),
+                        lambda grad, self_shape: grad.reshape(self_shape), node="ReshapeAliasBackward0", view=True)  # fmt: skip
 _unsafe_view = linear("_unsafe_view", lambda self, shape: self.reshape(shape),
                       lambda grad, self_shape: grad.reshape(self_shape), node="UnsafeViewBackward0")  # fmt: skip
 _squeeze = linear("_squeeze", lambda self: np.squeeze(self), lambda grad, self_shape: grad.reshape(self_shape), node="SqueezeBackward0", view=True)
@@ -141,6 +143,8 @@ def reshape(input: Tensor, *given: Any, shape: Any = None) -> Tensor:
     new_shape = inferred(sizes(given, shape, "reshape", "shape"), data.size)
     if type(data) is np.ndarray and not _viewable(data, new_shape):
         return _unsafe_view(_in_order(input), new_shape)
+    if type(data) is np.ndarray and not data.flags.c_contiguous:
+        return _reshape_alias(input, new_shape)
     return _view(input, new_shape)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import signal
 import threading
 import time
@@ -20,7 +21,7 @@ import sympy as sp
 from sympy.calculus.util import continuous_domain
 
 from .bounds import AFFINE, CONCAVE, CONVEX, bounds, curvature
-from .translate import constant, table
+from .translate import as_number, constant, table
 from .varieties import critical_sets
 
 Answers = Iterator[tuple[str, Any]]
@@ -70,7 +71,7 @@ class Algebra:
             start += n
         outputs = sheet["program"].run(inputs, table(), constant)
         count = 1 + len(sheet["shapes"]) if sheet["differentiable"] else 1
-        self.f = _scalar(outputs[0])
+        self.f = as_number(_scalar(outputs[0]))
         self.conditions = [_scalar(c) for c in outputs[count:]]
         self.ours = [
             _scalar(e) for out, shape in zip(outputs[1:count], sheet["shapes"]) for e in np.broadcast_to(np.asarray(out, dtype=object), shape).ravel()
@@ -161,7 +162,11 @@ class Algebra:
             yield "complete", "f' = 0 has no solution in the function's domain"
         elif solutions.has(sp.ImageSet):
             sets = solutions.args if isinstance(solutions, sp.Union) else [solutions]
-            yield "family", [f"{x} = {s.lamda.expr}".replace("_", "") for s in sets if isinstance(s, sp.ImageSet)]
+            image_sets = [s for s in sets if isinstance(s, sp.ImageSet) and all(self._is_zero(slope, s.lamda(n)) for n in (-1, 0, 1))]
+            yield "family", [_spoken(f"{x} = {s.lamda.expr}".replace("_", "")) for s in image_sets]
+
+    def _is_zero(self, e: Any, at: Any) -> bool:
+        return abs(number(e.subs(self.symbols[0], at).evalf(30, chop=True))) < 1e-12
 
     def _quadratic(self) -> bool:
         return bool(self.hessian) and not any(h.free_symbols for row in self.hessian for h in row)
@@ -349,10 +354,15 @@ def _tidy(e: Any) -> Any:
 
 
 def shown(e: Any) -> dict[str, str]:
-    """A formula as text, LaTeX and MathML; long decimals are shortened for reading."""
-    short = e.xreplace({r: sp.Float(r, 10) for r in e.atoms(sp.Rational) if r.q > 10**6}) if hasattr(e, "xreplace") else e
+    """A formula as text, LaTeX and MathML; long numbers are shortened for reading."""
+    short = e.xreplace({r: sp.Float(r, 10) for r in e.atoms(sp.Rational) if r.q > 10**6 or abs(r) > 10**15}) if hasattr(e, "xreplace") else e
     mathml = f"<math>{sp.mathml(short, printer='presentation')}</math>" if isinstance(short, sp.Basic) else ""
-    return {"text": str(short).replace("**", "^"), "latex": sp.latex(short), "mathml": mathml}
+    return {"text": _spoken(str(short)), "latex": sp.latex(short), "mathml": mathml}
+
+
+def _spoken(text: str) -> str:
+    """SymPy's text as a reader writes it: ^ for powers, e for Euler's number."""
+    return re.sub(r"\bE\b", "e", text.replace("**", "^"))
 
 
 def number(e: Any) -> float:
@@ -369,7 +379,7 @@ def exact(e: Any, at: Any = 0) -> str | None:
     if sp.sympify(at).has(sp.CRootOf) or sp.sympify(e).has(sp.CRootOf, sp.Float):
         return None
     e = _tidy(e)
-    text = str(e).replace("**", "^")
+    text = _spoken(str(e))
     return text if len(text) <= 24 and not e.has(sp.CRootOf) else None
 
 

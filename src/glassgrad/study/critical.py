@@ -21,6 +21,7 @@ STARTS = 2000
 QUIET = 60  # starts in a row that find nothing new, after which the search ends
 EMPTY = 180  # the same while nothing at all has been found
 STEPS = "it is a step function"
+KINKS = 100  # variables along which a kink is looked for
 MOST = 60  # points, after which the search ends: a reader has no use for more
 
 
@@ -30,7 +31,8 @@ class CriticalPoint:
 
     `place` flat coordinates, `value` f there, `kind` one of minimum, maximum, saddle, inflection, flat, `exact` exact coordinates
     where algebra has them, `eigenvalues` of the Hessian, `degenerate` whether the Hessian alone could not decide, `is_global` True,
-    False, or None where it is not known, `kink` whether the derivative jumps there, `residual` ‖∇f‖ at the place.
+    False, or None where it is not known, `kink` whether the derivative jumps there, `strict` whether it is alone, with no value
+    around it the same, `residual` ‖∇f‖ at the place.
     """
 
     place: np.ndarray
@@ -42,6 +44,7 @@ class CriticalPoint:
     degenerate: bool = False
     is_global: bool | None = None
     kink: bool = False
+    strict: bool = False
     residual: float = 0.0
 
 
@@ -90,15 +93,25 @@ def classify(f: Function, x: np.ndarray) -> CriticalPoint:
     else:
         found.degenerate = True
         found.kind = _by_values(f, x, value)
+        found.kink = f.size <= KINKS and any(f.kink(x, i) for i in range(f.size))
+    found.strict = not found.degenerate or found.kink and f.size > 1 and _alone(f, x, value)
     return found
+
+
+def _directions(n: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    directions = np.array([[1.0], [-1.0]]) if n == 1 else np.concatenate([np.eye(n), -np.eye(n), rng.standard_normal((64, n))])
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def _alone(f: Function, x: np.ndarray, value: float) -> bool:
+    """Whether the values around a minimum at a kink are all larger, as they are not on a flat."""
+    return all(f.value(x + 1e-2 * (1 + float(np.abs(x).max())) * d) > value + 1e-12 * abs(value) for d in _directions(f.size))
 
 
 def _by_values(f: Function, x: np.ndarray, value: float) -> str:
     """The kind of a point by the values on small spheres around it, where second derivatives do not decide."""
-    rng = np.random.default_rng(0)
-    n = f.size
-    directions = np.array([[1.0], [-1.0]]) if n == 1 else np.concatenate([np.eye(n), -np.eye(n), rng.standard_normal((64, n))])
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    n, directions = f.size, _directions(f.size)
     above = below = False
     for radius in (1e-2, 1e-1):
         around = np.array([f.value(x + radius * max(1.0, float(np.abs(x).max(initial=0.0))) * d) for d in directions])
@@ -191,8 +204,8 @@ def _search_box(
     f: Function, points: Sequence[np.ndarray], hints: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray, until: float
 ) -> Search:
     if f.size == 1:
-        points_found, intervals, notes = _scan(f, float(low[0]), float(high[0]))
-        return Search(points_found, intervals, low, high, GRID, notes)
+        points_found, intervals, count, notes = _scan(f, float(low[0]), float(high[0]), until)
+        return Search(points_found, intervals, low, high, count, notes)
     found: list[CriticalPoint] = []
     used = quiet = 0
     cut: list[str] = []
@@ -319,24 +332,37 @@ def verified(x: np.ndarray, g: np.ndarray, h: np.ndarray) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------ one variable
-def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], list[FlatSet], list[str]]:
-    """One variable: every change of sign of f' on a grid, narrowed by bisection; touching roots by Newton."""
-    grid = np.linspace(low, high, GRID)
+def _scan(f: Function, low: float, high: float, until: float) -> tuple[list[CriticalPoint], list[FlatSet], int, list[str]]:
+    """One variable: every change of sign of f' on a grid, narrowed by bisection; touching roots by Newton. Also the grid's size, and notes.
+
+    The grid is as fine as the time allows.
+    """
+    start = time.monotonic()
+    f.gradient(np.array([low]))
+    each = time.monotonic() - start
+    count = min(GRID, max(65, int((until - start) / 3 / max(each, 1e-9))))
+    grid = np.linspace(low, high, count)
     slopes = f.slopes(grid)
     found: list[CriticalPoint] = []
 
     def add(x: float) -> None:
         kind = _jump(f, x)
-        if kind == "pole" or any(abs(x - c.place[0]) < 1e-6 * (1 + abs(x)) for c in found):
+        hole = not math.isfinite(f.value(np.round([x], 6)))
+        if hole or kind == "pole" or any(abs(x - c.place[0]) < 1e-6 * (1 + abs(x)) for c in found):
             return
         place = _rounded(f, np.array([x]))
         if kind is None:
             found.append(classify(f, place))
         elif kind:
-            found.append(CriticalPoint(place, f.value(place), kind, eigenvalues=np.array([math.nan]), kink=True, residual=math.nan))
+            found.append(CriticalPoint(place, f.value(place), kind, eigenvalues=np.array([math.nan]), kink=True, strict=True, residual=math.nan))
 
     flats, inside, notes = _flat_intervals(f, grid, slopes)
-    for i in range(GRID - 1):
+    def over() -> bool:
+        return len(found) >= 2 * MOST or time.monotonic() > until
+
+    for i in range(count - 1):
+        if over():
+            break
         a, b, sa, sb = grid[i], grid[i + 1], slopes[i], slopes[i + 1]
         if not (np.isfinite(sa) and np.isfinite(sb)):
             continue
@@ -345,13 +371,16 @@ def _scan(f: Function, low: float, high: float) -> tuple[list[CriticalPoint], li
         elif sa * sb < 0:
             add(_bisect(f, float(a), float(b), float(sa)))
     size = np.abs(slopes)
-    for i in range(1, GRID - 1):  # roots where f' touches zero without changing sign
+    for i in range(1, count - 1):  # roots where f' touches zero without changing sign
         near, far = sorted((size[i - 1], size[i + 1]))
-        if np.isfinite(far) and 0 < size[i] <= near and size[i] < far:
+        if not over() and np.isfinite(far) and 0 < size[i] <= near and size[i] < far:
             x = newton(f, grid[i : i + 1], np.array([grid[i - 1]]), np.array([grid[i + 1]]))
             if x is not None and grid[i - 1] <= x[0] <= grid[i + 1]:
                 add(float(x[0]))
-    return sorted(found, key=lambda c: float(c.place[0])), flats, notes
+    if over():
+        last = max((float(c.place[0]) for c in found), default=low)
+        notes.append(f"the search for critical points was stopped after {len(found)}, at {f.symbols[0]} = {last:.6g}")
+    return sorted(found, key=lambda c: float(c.place[0])), flats, count, notes
 
 
 def _flat_intervals(f: Function, grid: np.ndarray, slopes: np.ndarray) -> tuple[list[FlatSet], np.ndarray, list[str]]:
@@ -432,6 +461,12 @@ def _jump(f: Function, x: float) -> str | None:
     return "minimum" if left < 0 < right else "maximum" if left > 0 > right else ""
 
 
+def _stands_still(f: Function, x: np.ndarray) -> bool:
+    """Whether the gradient is zero to the last digit all around x: there is no point to single out."""
+    radius = 1e-3 * max(1.0, float(np.abs(x).max(initial=0.0)))
+    return all(not f.gradient(x + radius * d).any() for d in _directions(f.size)[: 2 * f.size + 8])
+
+
 # ------------------------------------------------------------------------------------------------ lines and planes
 def flat_sets(
     f: Function, found: list[CriticalPoint], low: np.ndarray, high: np.ndarray
@@ -456,7 +491,7 @@ def flat_sets(
         ways = [*null.T, *((null @ np.ones(null.shape[1]))[None] if null.shape[1] > 1 else [])]
         slopes = {t: max(float(np.linalg.norm(f.gradient(c.place + t * d))) for d in ways) for t in (-span / 2, -2.0, -0.5, 0.5, 2.0, span / 2)}
         zero = 1e-9 * (1 + float(np.abs(w).max())) * (1 + span)
-        if flat.all() and max(slopes[-0.5], slopes[0.5]) <= zero:
+        if flat.all() and (max(slopes[-0.5], slopes[0.5]) <= zero or _stands_still(f, c.place)):
             plateau += 1
         elif all(s <= zero for s in slopes.values()):
             rows = _tidied(normals, c.place)
@@ -505,9 +540,9 @@ def at_a_kink(f: Function, x: np.ndarray) -> CriticalPoint | None:
     value = f.value(near)
     if not value <= f.value(x) or _by_values(f, near, value) != "minimum":
         return None
-    if not any(f.kink(near, i) for i in range(f.size)):
+    if not any(f.kink(near, i) for i in range(f.size)) or not _alone(f, near, value):
         return None
-    return CriticalPoint(near, value, "minimum", eigenvalues=np.full(f.size, math.nan), kink=True, residual=math.nan)
+    return CriticalPoint(near, value, "minimum", eigenvalues=np.full(f.size, math.nan), kink=True, strict=True, residual=math.nan)
 
 
 def sample(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,8 @@ class Function:
             raise StudyError(
                 f"the function returned shape {list(y.shape)}; a study needs one number (reduce it: .sum(), .mean(); several points: at=[(1.0,), (2.0,)])"
             )
+        if y._data.dtype.kind == "c":
+            raise StudyError("the function returned a complex number; a study needs a real one (take .real or .abs())")
         return y if y._data.ndim == 0 else y.reshape(())
 
     def at_flat(self, t: Tensor) -> Tensor:
@@ -137,14 +140,17 @@ class Function:
         h = np.array(rows).reshape(n, n)
         return np.array([float(p.item()) for p in parts]), (h + h.T) / 2
 
-    def finite_difference(self, x: np.ndarray) -> np.ndarray:
-        """∇f(x) from values alone, nan where f has none on both sides; of more than 1,000 variables every so-manieth only.
+    def finite_difference(self, x: np.ndarray, seconds: float = 2.0) -> np.ndarray:
+        """∇f(x) from values alone, nan where f has none on both sides; of as many of the variables as `seconds` allow, at most 1,000.
 
         Central differences of shrinking steps, extrapolated to step zero as far as that improves them (Ridders, Advances in
         Engineering Software 4, 1982).
         """
         out = np.full(self.size, math.nan)
+        until = time.monotonic() + seconds
         for i in range(0, self.size, -(-self.size // 1000)):
+            if i and time.monotonic() > until:
+                break
             out[i] = self._ridders(x, i)
         return out
 

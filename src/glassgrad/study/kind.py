@@ -121,7 +121,7 @@ def settle(c: Character, found: Any) -> None:
         return
     if len(found.points) == 1 and not found.flat:
         (p,) = found.points
-        if p.kind == kind and (p.kink or not p.degenerate):
+        if p.kind == kind and p.strict:
             found.complete, found.how = True, f"the function is {c.convexity}, and this {kind} is a strict one, so there is no other"
     elif len(c.symbols) == 1 and len(found.flat) == 1 and not found.points:
         (s,) = found.flat

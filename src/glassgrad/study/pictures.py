@@ -263,7 +263,7 @@ def surface(study: Any, ax: Any) -> Any:
     run = study.descent
     if run is not None and run.steps and run.stopped != "diverged":
         inside = ((run.path >= [xs[0], ys[0]]) & (run.path <= [xs[-1], ys[-1]])).all(1) & (run.losses <= top)
-        ax.plot(*run.path[inside].T, run.losses[inside], color="#222222", linewidth=1.6, zorder=4)
+        ax.plot(*run.path[inside].T, run.losses[inside], color=_ink(ax), linewidth=1.8, zorder=4)
     for p in study.points[:6]:
         if p.value <= top:
             ax.scatter(*p.place, p.value, color=POINT, edgecolor="white", s=45, depthshade=False, zorder=6)

@@ -14,12 +14,11 @@ import numpy as np
 from ..descent import Descent, descend
 from ..recording import Tape
 from . import symbolic
-from .critical import CriticalPoint, FlatSet, Search, at_a_kink, box_around, classify, kind_of_set, quadratic, sample, search
+from .critical import KINKS, CriticalPoint, FlatSet, Search, at_a_kink, box_around, classify, kind_of_set, quadratic, sample, search
 from .expression import Expression, parse
 from .function import Function, StudyError, as_function, point_of
 from .kind import Character, mark_global, sentences, settle
 
-KINKS = 100  # variables along which a kink at a point is looked for
 LARGEST = 1000  # variables: above this there is no Hessian, and no search for critical points
 
 
@@ -134,6 +133,7 @@ class Study:
         return plot_study(self, ax)
 
 
+@np.errstate(all="ignore")
 def study(f: Callable[..., Any] | str, at: Any, *, timeout: float = 10.0, reach: float = 10.0) -> Study:
     """Studies a function at a point or a list of points.
 
@@ -169,13 +169,13 @@ def study(f: Callable[..., Any] | str, at: Any, *, timeout: float = 10.0, reach:
     mistrusted = [p for p in points if p.disagreement > 1e-3 and not p.kinks]
     known = {} if "unfounded" in answers or mistrusted else answers  # what may be said of the function as a whole
     small = function.size <= LARGEST and not mistrusted
-    descent = _way_down(function, places[0], values[0][1]) if small else None
+    descent = _way_down(function, places[0], values[0][1], timeout / 10) if small else None
     low, high = box_around(places, reach)
     if mistrusted:
         found = Search([], [], low, high, how="not sought: backward's gradient is not the function's slope")
     else:
         hints = [descent.final] if descent is not None and np.isfinite(descent.final).all() else []
-        found = _critical(function, known, places, hints, low, high, reach, max(timeout / 5, 1.2 * timeout - (time.monotonic() - start)))
+        found = _critical(function, known, places, hints, low, high, reach, max(timeout / 10, timeout - (time.monotonic() - start)))
     witnesses = [*places, *(c.place for c in found.points if not c.kink)]
     character = _character(function, known, places[0], sample(function, witnesses, low, high, timeout / 10) if small else {}, low, high)
     settle(character, found)
@@ -252,7 +252,7 @@ def _at(answers: dict[str, Any], i: int) -> np.ndarray | None:
 
 def _point(f: Function, x: np.ndarray, value: float, ours: np.ndarray, algebra: np.ndarray | None) -> PointStudy:
     numeric = f.finite_difference(x)
-    size = float(np.linalg.norm(ours))
+    size = math.hypot(*ours)
     scale = max(1.0, float(np.abs(ours).max(initial=0.0)))
     apart = [np.abs(ours - o) for o in (numeric, algebra) if o is not None]
     disagreement = max((float(a[np.isfinite(a)].max(initial=0.0)) for a in apart), default=0.0) / scale
@@ -356,7 +356,7 @@ def _named(f: Function, x: np.ndarray) -> str:
     return ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")
 
 
-def _way_down(f: Function, x: np.ndarray, gradient: np.ndarray) -> Descent | None:
+def _way_down(f: Function, x: np.ndarray, gradient: np.ndarray, seconds: float) -> Descent | None:
     """Where descent goes from the first point: a real run, with a rate that the curvature there bears, or a smaller one.
 
     A step too long can jump over a pole or into another valley: a run on which the value hardly ever rises is preferred.
@@ -368,12 +368,16 @@ def _way_down(f: Function, x: np.ndarray, gradient: np.ndarray) -> Descent | Non
     size = float(np.linalg.norm(gradient))
     longest = max(1.0, 1 / size) if size > 0 else 1.0  # a first step is no longer than 1, or than the gradient
     lr = min(0.5 / curved, longest) if curved > 1e-9 * size else 0.1 * longest
+    until = time.monotonic() + seconds
     best: Descent | None = None
     for _ in range(7):
         run = descend(f.at_flat, x, lr=lr, steps=400, tolerance=1e-6 * min(1.0, size or 1.0))
-        if run.stopped != "diverged" and np.diff(run.losses, append=run.losses[-1]).max() <= 0.2 * (run.losses[0] - run.losses.min()):
-            return run  # to and fro across a kink is no harm
+        if run.stopped == "converged" or run.stopped == "out of steps" and "still falling" in run.reason:
+            if np.diff(run.losses, append=run.losses[-1]).max() <= 0.2 * (run.losses[0] - run.losses.min()):
+                return run  # to and fro across a kink is no harm
         if best is None or best.stopped == "diverged" or run.stopped != "diverged" and run.losses[-1] < best.losses[-1]:
             best = run
         lr /= 4
+        if time.monotonic() > until:
+            break
     return best

@@ -41,7 +41,7 @@ def ask(
     path = os.pathsep.join(p for p in sys.path if p)
     try:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from glassgrad.study.worker import main; main()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-P", "-c", "from glassgrad.study.worker import main; main()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path},
         )  # fmt: skip
     except OSError as error:

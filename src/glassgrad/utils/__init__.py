@@ -1,0 +1,5 @@
+"""PyTorch's `utils`: here, `checkpoint`."""
+
+from . import checkpoint
+
+__all__ = ["checkpoint"]
