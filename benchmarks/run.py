@@ -128,6 +128,32 @@ def product(T: Any) -> Callable[[], None]:
     return run
 
 
+def gradients_by_example(T: Any) -> Callable[[], None]:
+    """Two linear layers with tanh between, 256 examples: a gradient for each."""
+    sizes = {"w": (16, 20), "b": (16,), "v": (1, 16), "c": (1,)}
+    weights = {name: T.sin(T.arange(1.0, 1 + int(np.prod(size)))).reshape(size) * 0.3 for name, size in sizes.items()}
+    x, y = T.sin(T.arange(5120.0)).reshape(256, 20), T.cos(T.arange(256.0)).reshape(256, 1)
+
+    def loss(p: Any, x: Any, y: Any) -> Any:
+        return ((p["v"] @ T.tanh(p["w"] @ x + p["b"]) + p["c"] - y) ** 2).sum()
+
+    gradients = T.func.vmap(T.func.grad(loss), in_dims=(None, 0, 0))
+    return lambda: gradients(weights, x, y)
+
+
+def logistic_hessian(T: Any) -> Callable[[], None]:
+    """The Hessian of a logistic loss by its 20 weights, from 200 examples."""
+    x = T.sin(T.arange(4000.0)).reshape(200, 20)
+    y, w = (T.cos(T.arange(200.0)) > 0).float(), T.sin(T.arange(20.0)) * 0.1
+
+    def loss(w: Any) -> Any:
+        z = x @ w
+        return (T.nn.functional.softplus(z) - y * z).mean()
+
+    hessian = T.func.hessian(loss)
+    return lambda: hessian(w)
+
+
 # name, program, calls a turn, the ratio that the project asks for (torch's time / ours)
 ROWS = [
     ("ten epochs of one neuron", ten_epochs, 10, 3.0),
@@ -139,6 +165,8 @@ ROWS = [
     *[(f"{n}, a million float32, both ways", large(n), 3, 0.9) for n in ("tanh", "exp", "mul")],
     *[(f"{n}, a million float32, both ways", large(n), 3, 0.5) for n in ("sigmoid", "sum", "log_softmax")],
     ("matmul 512 × 512, both ways", product, 3, 0.9),
+    ("gradients by example of a small net, 256 examples", gradients_by_example, 3, 1.0),
+    ("Hessian of a logistic loss, 20 weights", logistic_hessian, 3, 1.5),
 ]
 
 

@@ -4,6 +4,7 @@ import math as _math
 import warnings as _warnings
 
 from . import autograd, backends, cuda, ops
+from .autograd import forward_ad as _forward_ad
 from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .backends import are_deterministic_algorithms_enabled, is_deterministic_algorithms_warn_only_enabled, use_deterministic_algorithms
 from .dtypes import (
@@ -264,10 +265,14 @@ def __getattr__(name: str) -> object:
     import difflib
     import importlib
 
-    if name in ("study", "descent", "nn", "utils"):  # rooms that need more than the engine are imported when they are asked for
+    if name in ("study", "descent", "nn", "func", "utils"):  # rooms that need more than the engine are imported when they are asked for
         return importlib.import_module(f".{name}", __name__)
     if name == "descend":
         return importlib.import_module(".descent", __name__).descend
+    if name == "vmap":
+        from .func import vmap
+
+        return vmap
 
     near = difflib.get_close_matches(name, [n for n in globals() if not n.startswith("_")], 3, 0.6)
     raise AttributeError(f"glassgrad has no {name!r}" + (f"; the nearest names here: {', '.join(near)}" if near else ""))

@@ -135,7 +135,9 @@ class Tensor:
 
     def storage_offset(self) -> int:
         """Elements between the start of its memory and its first one."""
-        data = materialize(self)
+        data: Any = materialize(self)
+        if hasattr(data, "level"):
+            return 0
         base = data
         while isinstance(base.base, ndarray):
             base = base.base
@@ -198,6 +200,15 @@ class Tensor:
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Sets `requires_grad` in place and returns the tensor."""
+        if hasattr(self._data, "level"):
+            raise errors.explain(
+                RuntimeError(
+                    "You are attempting to call Tensor.requires_grad_() (or perhaps using torch.autograd.functional.* APIs) inside of a function "
+                    "being transformed by a functorch transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
+                    "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being transformed instead."
+                ),
+                where=errors.line_of(errors.users_place()),
+            )
         if requires_grad and self._fn is None and self._data.dtype.kind not in "fc":
             raise errors.explain(
                 RuntimeError("only Tensors of floating point dtype can require gradients"),
@@ -420,8 +431,8 @@ class Tensor:
         >>> gg.ones(2, requires_grad=True).detach().requires_grad
         False
         """
-        data = materialize(self)
-        return alias(self, Tensor._wrap(data), None)
+        data: Any = materialize(self)
+        return alias(self, Tensor._wrap(data.detached() if hasattr(data, "level") else data), None)
 
     def detach_(self) -> Tensor:
         """Takes the tensor itself out of its graph: it becomes a leaf."""
@@ -480,7 +491,8 @@ class Tensor:
         """
         if self.requires_grad and not force:
             raise errors.numpy_of_tracked()
-        return share(self)
+        data = share(self)
+        return np.asarray(data) if hasattr(data, "level") else data  # data of a transform says whether it is an array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.requires_grad:
@@ -566,6 +578,8 @@ class Tensor:
 
     def __repr__(self) -> str:
         fn = self._fn
+        if hasattr(self._data, "level"):
+            return self._data.shown()
         text = tensor_str(
             materialize(self),
             requires_grad=self.requires_grad,

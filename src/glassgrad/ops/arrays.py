@@ -35,6 +35,14 @@ def array_function(function: F) -> F:
     return dispatch  # type: ignore[return-value]
 
 
+def overriding(values: Any) -> Any:
+    """The first of the arguments that are not in front, and so were not asked, whose type overrides functions; None where none does."""
+    for v in values:
+        if type(v) not in PLAIN and hasattr(type(v), "__array_function__"):
+            return v
+    return None
+
+
 def copied(x: Any) -> Any:
     """A copy laid out in memory as x is, where x is transposed and no element is shown twice; else in order."""
     return x.copy("C" if x.flags.c_contiguous or 0 in x.strides else "K")
@@ -164,6 +172,9 @@ def embed(grad: Any, index: Any, shape: tuple[int, ...]) -> Any:
 @array_function
 def embed_add(grad: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with `grad` added at an index that may name an element more than once."""
+    other = overriding(index)
+    if other is not None:
+        return other.__array_function__(embed_add, (type(other),), (grad, index, shape), {})
     out = np.zeros(shape, grad.dtype)
     if any(isinstance(i, np.ndarray) and i.dtype.kind != "b" for i in index):
         np.add.at(out, index, grad)
@@ -193,6 +204,9 @@ def embed_diagonal(grad: Any, shape: tuple[int, ...], offset: int, dim1: int, di
 @array_function
 def take(x: Any, index: Any) -> Any:
     """x[index] as a copy, for any index that NumPy takes."""
+    other = overriding(index)
+    if other is not None:
+        return other.__array_function__(take, (type(other),), (x, index), {})
     return np.array(x[index])[()]
 
 
@@ -203,17 +217,11 @@ def _grid(index: Any, dim: int) -> tuple[Any, ...]:
     return tuple(places)
 
 
-def _by_index(function: Any, values: Any, index: Any, *rest: Any) -> Any:
-    """The same function where only the index is recorded: a constant picked by recorded places."""
-    kind = type(index)
-    return kind.__array_function__(index, function, (kind,), (values, index, *rest), {})
-
-
 @array_function
 def pick(x: Any, index: Any, dim: int) -> Any:
     """The elements of x that `index` names along a dim: out[i][j] = x[index[i][j]][j]."""
-    if type(index) not in PLAIN:
-        return _by_index(pick, x, index, dim)
+    if overriding((index,)) is not None:
+        return index.__array_function__(pick, (type(index),), (x, index, dim), {})
     return x[_grid(index, dim) if x.ndim else ()]
 
 
@@ -222,8 +230,8 @@ def put_back(grad: Any, index: Any, shape: tuple[int, ...], dim: int) -> Any:
     """Zeros of `shape` with `grad` added where each element was picked: the transpose of `pick`."""
     if not shape:
         return grad
-    if type(index) not in PLAIN:
-        return _by_index(put_back, grad, index, shape, dim)
+    if overriding((index,)) is not None:
+        return index.__array_function__(put_back, (type(index),), (grad, index, shape, dim), {})
     out = np.zeros(shape, grad.dtype)
     np.add.at(out, _grid(index, dim), grad)
     return out

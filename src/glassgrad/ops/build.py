@@ -18,9 +18,11 @@ from ..graph.node import Node, count
 from ..graph.saved import SavedTensor, pack_saved
 from ..graph.views import alias
 from ..tensor import Tensor
+from .arrays import PLAIN as PLAIN_TYPES
 from .arrays import chosen
 from .blocks import LARGE, in_blocks
 from .docs import docstring
+from .levels import meet
 from .op import Op
 from .runtime import conj, fit, for_operator, general, into, refuse, saved, saved_result, saved_tensor, sum_to
 
@@ -50,6 +52,7 @@ def build(op: Op) -> None:
         into=into, sum_to=sum_to, fit=fit, conj=conj, saved=saved, saved_tensor=saved_tensor, saved_result=saved_result,
         materialize=materialize, alias=alias, mark=mark, inferring=inferring, packing=packing, pack_saved=pack_saved,
         zeros_like=np.zeros_like, in_blocks=in_blocks, LARGE=LARGE, chosen=chosen,
+        PLAIN=PLAIN_TYPES, meet=meet,
     )  # fmt: skip
     body: dict[str, Any] = {"__slots__": tuple(slots), "saves": op_saves, "op": op}
     for name in op_saves + shapes + statics:
@@ -352,6 +355,8 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
                   "except (ValueError, TypeError, AttributeError) as error:", f"    raise refuse(OP, error, ({inputs})) from None"]  # fmt: skip
         lines += RESULT
         node = _make_node(op, saves, shapes, statics)
+        if len(op.tensors) > 1:
+            node = [f"if type(r) not in PLAIN: {inputs} = meet(({inputs}))", *node]
         if op.broadcast:
             node.append("n.shapes = (" + ", ".join(f"a_{t}.shape" for t in op.edges) + ",)")
         needs = " or ".join(f"{_public(t)}._needs" for t in op.tensors if t in op.rules)

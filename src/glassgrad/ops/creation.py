@@ -15,6 +15,7 @@ from ..dtypes import FROM_NUMPY, NUMBERS, as_dtype, builtin_bool, defaults, numb
 from ..graph.memory import memory_of, share
 from ..placement import on_cpu
 from ..tensor import Tensor
+from .levels import Layer, of_levels
 from .runtime import into
 from .shapes import sizes
 
@@ -291,11 +292,15 @@ def _filled(name: str, fill: Any, doc: str) -> Any:
         if not isinstance(input, Tensor):
             raise errors.argument(f"{name}_like", "input", 1, "Tensor", input)
         data = in_order_of(input._data, fill(input._data.shape, input._data.dtype if dtype is None else as_dtype(dtype).numpy))
+        if isinstance(input._data, Layer):
+            data = of_levels(data, input._data.levels).owned()
         return made(data if data.ndim else data[()], requires_grad, device)
 
     def new(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
         shape = _shape(size, named.pop("size", None), name)
         data = fill(shape, self._data.dtype if dtype is None else as_dtype(dtype).numpy)
+        if isinstance(self._data, Layer):
+            data = of_levels(data, self._data.levels).owned()
         return made(data if shape else data[()], requires_grad, device)
 
     make.__name__ = make.__qualname__ = name
@@ -327,7 +332,10 @@ def full(size: Any, fill_value: Any, *, out: Tensor | None = None, dtype: Any = 
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
               memory_format: Any = None) -> Tensor:  # fmt: skip
     """A tensor of the shape and dtype of another, filled with one value."""
-    return full(input._data.shape, fill_value, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad)
+    found = full(input._data.shape, fill_value, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad)
+    if isinstance(input._data, Layer):
+        found._data = of_levels(found._data, input._data.levels).owned()
+    return found
 
 
 def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -28,6 +28,7 @@ from ..graph.modes import mode
 from ..graph.views import check_writable, rebase, refresh_views, refuse_overlap, unlock, write, wrote
 from ..tensor import Tensor
 from .build import build
+from .levels import Layer, levels_of, running, told_apart
 from .op import OPS, UFUNCS, Op
 from .runtime import any_needs, as_operand, into, number_as, refuse_kind
 
@@ -174,8 +175,8 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None, fills: bool 
                     return input
             _refuse_overlaps(input, args, name == "index_put_")
             out = call(Tensor._wrap(data), *args, **kwargs)
-            _must_fit(input, out)
-            write(input, out._data, fills)
+            _must_fit(name, input, out)
+            put(input, out._data, fills)
         else:
             own = input._memory
             check_writable(input)
@@ -184,10 +185,10 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None, fills: bool 
             before._data, before._fn, before._needs, before._grad, before._memory = data, input._fn, input._needs, None, None
             shared = own is not None and own.root.shared
             if shared and keeps_self:
-                before._data = np.array(data)
+                before._data = data.copy()
             out = call(before, *args, **kwargs)
-            _must_fit(input, out)
-            write(input, out._data, fills, refresh=False)
+            _must_fit(name, input, out)
+            put(input, out._data, fills, refresh=False)
             rebase(input, before, out)
             node = out._fn
             if node is not None and "result" in node.saves:
@@ -212,8 +213,12 @@ def _refuse_overlaps(input: Any, args: tuple[Any, ...], at_all: bool) -> None:
                 refuse_overlap(input._data, a._data, at_all)
 
 
-def _must_fit(input: Any, out: Any) -> None:
+def _must_fit(method: str, input: Any, out: Any) -> None:
     """A result can be written into a tensor of its shape (or one that it broadcasts to) and of a category that holds it."""
+    if isinstance(out._data, Layer) and out._data.levels != levels_of(input._data):
+        if told_apart(out._data) - told_apart(input._data):
+            raise foreign(method, input, out._data)
+        refuse_unseen(input, out._data)
     if out._data.shape != input._data.shape:
         raise errors.explain(
             RuntimeError(
@@ -231,6 +236,51 @@ def _must_fit(input: Any, out: Any) -> None:
             ),
             where=errors.line_of(errors.users_place()),
         )
+
+
+ARITHMETIC = frozenset({"mul_", "div_", "copy_", "masked_fill_", "__setitem__", "_put_at_"})
+
+
+def foreign(name: str, input: Any, data: Any) -> Exception:
+    """What is computed inside a transform does not fit into a tensor from outside it."""
+    if name in ("add_", "sub_"):
+        sizes = [level.size for level in data.levels - levels_of(input._data) if hasattr(level, "size")]
+        found = RuntimeError(f"output with shape {list(input._data.shape)} doesn't match the broadcast shape {[*sizes, *data.shape]}")
+    else:
+        named = "inplace arithmetic" if name in ARITHMETIC else name if name in ("fill_", "index_put_") else f"aten::{name}"
+        over = f"at level {len(running.levels)}" if "aten" in named else "in a vmap"
+        found = RuntimeError(
+            f"vmap: {named}(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has more elements than "
+            f"`self`. This happened due to `other` being vmapped over but `self` not being vmapped over {over}. Please try to use out-of-place "
+            f"operators instead of {named}. If said operator is being called inside the PyTorch framework, please file a bug report instead."
+        )
+    return errors.explain(
+        found, "the tensor that is written holds one value, and each example of the batch has another for it",
+        errors.line_of(errors.users_place()), "write it out of place, or start from a tensor made from the input (x.new_zeros, torch.zeros_like)",
+    )  # fmt: skip
+
+
+def refuse_unseen(tensor: Any, given: Any) -> None:
+    """Raises where a tensor has views, or is one, that would not see what is written into it inside a transform."""
+    own, memory = tensor._data, tensor._memory
+    if memory is None or memory.base is None and not memory.root.views or isinstance(own, Layer) and own.holds(given):
+        return
+    if not isinstance(own, Layer) and not levels_of(given):
+        return
+    raise errors.explain(
+        NotImplementedError("inside a transform a value cannot be written through a view of a tensor that has no room for each example's, or for a tangent"),
+        where=errors.line_of(errors.users_place()), fix="make the tensor from the input (x.new_zeros, torch.zeros_like, x.clone()), or write out of place",
+    )  # fmt: skip
+
+
+def put(tensor: Any, data: Any, fills: bool = False, refresh: bool = True) -> None:
+    """`write`, also into the data of a transform that views share."""
+    own = tensor._data
+    if isinstance(own, Layer) and tensor._memory is not None and tensor._memory.root.shared:
+        refuse_unseen(tensor, data)
+        own.become(data)
+        data = own
+    write(tensor, data, fills, refresh)
 
 
 def cannot_hold(input: Any, name: str, error: Exception, other: Any) -> Exception | None:

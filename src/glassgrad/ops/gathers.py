@@ -11,6 +11,7 @@ from ..tensor import Tensor
 from . import arrays
 from .declare import linear
 from .extremes import max_result
+from .levels import raw
 from .runtime import into
 from .shapes import wrap_dim
 
@@ -39,6 +40,7 @@ def _integers(name: str, index: Tensor) -> Any:
 
 def _in_range(index: Any, size: int, said: str) -> None:
     """Indices count from the front only: the error for the first that does not lie in 0 … size - 1."""
+    index = raw(index)
     bad = index[(index < 0) | (index >= size)]
     if bad.size:
         raise errors.explain(RuntimeError(said.format(index=int(bad.flat[0]))), where=errors.line_of(errors.users_place()))

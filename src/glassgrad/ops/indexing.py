@@ -18,7 +18,8 @@ from ..graph.modes import mode
 from ..graph.views import refuse_overlap, unlock, wrote
 from ..tensor import Tensor
 from . import arrays
-from .declare import in_place, linear, vjp
+from .declare import foreign, in_place, linear, refuse_unseen, vjp
+from .levels import Layer, levels_of, meet, of_levels, raw, told_apart
 from .runtime import sum_to
 from .shapes import expand, unsqueeze, wrap_dim
 
@@ -113,6 +114,8 @@ def _items(index: Any) -> tuple[Any, ...]:
 
 def _gathered(viewed: Tensor, rest: tuple[Any, ...]) -> Tensor:
     _masks_fit(viewed, rest)
+    if viewed._needs:
+        (viewed,) = meet((viewed,), rest)
     try:
         return _index(viewed, rest)
     except IndexError as error:
@@ -176,6 +179,8 @@ def _element(item: Any) -> Any:
         return item
     if isinstance(item, Tensor):
         data = item._data
+        if isinstance(data, Layer):
+            return data
         if data.dtype.kind in "iu" and data.dtype != np.uint8:
             return int(data) if data.ndim == 0 else data
         if data.dtype.kind == "b" or data.dtype == np.uint8:
@@ -252,7 +257,7 @@ def _index_error(error: IndexError, x: Tensor, rest: tuple[Any, ...]) -> Excepti
     """NumPy's refusal of a gather in PyTorch's words."""
     shape = x._data.shape
     dim = 0
-    for item in rest:
+    for item in map(raw, rest):
         if isinstance(item, np.ndarray) and item.dtype.kind == "b":
             dim += item.ndim
             continue
@@ -281,6 +286,9 @@ _put = vjp("_put", lambda self, values, index, accumulate: _placed(self, values,
 @arrays.array_function
 def _placed(x: Any, values: Any, index: Any, accumulate: bool) -> Any:
     """A copy of x with values put, or added, at an index."""
+    other = arrays.overriding((values, *index))
+    if other is not None:
+        return other.__array_function__(_placed, (type(other),), (x, values, index, accumulate), {})
     out = np.array(x)
     if accumulate:
         np.add.at(out, index, values)
@@ -307,7 +315,7 @@ copy_ = in_place(_copy, name="copy_")
 
 
 def _full(self: Any, value: Any) -> Any:
-    return np.full_like(self, arrays.astype(value, self.dtype))[()] if self.ndim else arrays.astype(value, self.dtype)
+    return np.broadcast_to(arrays.astype(value, self.dtype), self.shape).copy() if self.ndim else arrays.astype(value, self.dtype)
 
 
 _zeroed = vjp("_zeroed", lambda self: np.zeros_like(self)[()], node="ZeroBackward0", tensors=("self",), self=lambda grad: np.zeros_like(grad))
@@ -333,7 +341,7 @@ _zero_in_graph = in_place(_zeroed, name="zero_", fills=True)
 def zero_(input: Tensor) -> Tensor:
     """Every element set to 0."""
     data = input._data
-    if not (input._needs and mode.grad):
+    if not (input._needs and mode.grad) and not isinstance(data, Layer):
         memory = memory_to_write(input)
         if type(data) is np.ndarray:
             if not data.flags.writeable:
@@ -384,6 +392,16 @@ index_put = _index_put
 index_put_ = in_place(_index_put, name="index_put_", fills=True)
 
 
+def _put_at(input: Tensor, items: tuple[Any, ...], value: Any) -> Tensor:
+    """A copy of input with a value at any index, as one step: inside a transform a write does not go through views."""
+    index = tuple(_element(i) for i in items)
+    value = value if isinstance(value, Tensor) else Tensor._wrap(np.asarray(value, input._data.dtype)[()])
+    return _put(input, value.to(input.dtype), index, False)
+
+
+_put_at_ = in_place(_put_at, name="_put_at_", fills=True)
+
+
 def setitem(input: Tensor, index: Any, value: Any) -> None:
     """x[index] = value."""
     items = _items(index)
@@ -391,6 +409,9 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     tracked = mode.grad and (input._needs or isinstance(value, Tensor) and value._needs)
     if not tracked:
         with_no_graph(input, items, value)
+        return
+    if isinstance(input._data, Layer) or isinstance(value, Tensor) and isinstance(value._data, Layer):
+        _put_at_(input, items, value)
         return
     viewed, rest = _views(input, items)
     if rest is not None:
@@ -439,6 +460,17 @@ def _without_ones(value: Tensor) -> Tensor:
 def with_no_graph(input: Tensor, items: tuple[Any, ...], value: Any) -> None:
     """The assignment on the data alone."""
     data = input._data
+    if isinstance(data, Layer) or isinstance(value, Tensor) and isinstance(value._data, Layer):
+        given = value._data if isinstance(value, Tensor) else value
+        if told_apart(given) - told_apart(data):
+            raise foreign("__setitem__", input, given)
+        refuse_unseen(input, given)
+        new = levels_of(given) - levels_of(data)
+        if new:
+            data = input._data = of_levels(data, [level for level in new if not hasattr(level, "size")])
+        data[tuple(_element(i) for i in items)] = given
+        wrote(memory_to_write(input))
+        return
     base = Tensor._wrap(data if isinstance(data, np.ndarray) else np.array(data))
     viewed, rest = _views(base, items)
     given = value._data if isinstance(value, Tensor) else value
@@ -508,6 +540,11 @@ masked_fill_ = in_place(masked_fill, name="masked_fill_", fills=True)
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask holds, in one dim."""
+    if isinstance(mask._data, Layer):
+        raise RuntimeError(
+            "vmap: Attempted to vmap over `mask` in torch.masked_select(self, mask) We cannot support this because for each batch this would return a "
+            "differently shaped Tensor. Please file an issue at https://github.com/pytorch/pytorch/issues if you need this feature."
+        )
     shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
     wide = input if shape == input._data.shape else input.expand(shape)
     return _masked_select(wide, (np.broadcast_to(mask._data, shape),))

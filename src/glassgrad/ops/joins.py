@@ -14,6 +14,7 @@ from ..graph.modes import mode
 from ..graph.node import Node, Output, count, edge_of
 from ..graph.views import alias
 from ..tensor import Tensor
+from .levels import meet
 from .runtime import into
 from .shapes import atleast_1d, atleast_2d, atleast_3d, back, wrap_dim
 
@@ -67,6 +68,7 @@ class StackBackward0(Join):
 def _joined(cls: type[Join], tensors: Sequence[Tensor], data: Any, dim: int, out: Tensor | None) -> Tensor:
     result = Tensor._wrap(data)
     if mode.grad and any(x._needs for x in tensors):
+        tensors = meet(tensors)
         n = object.__new__(cls)
         n.hooks, n.seq, n.dim = None, count(), dim
         n.edges = tuple(edge_of(x) for x in tensors)

@@ -9,9 +9,10 @@ import numpy as np
 from .. import errors
 from ..dtypes import as_dtype, defaults
 from ..graph.modes import mode
-from ..graph.views import write
 from ..tensor import Tensor
 from .creation import made
+from .declare import foreign, put
+from .levels import levels_of, running
 from .shapes import sizes
 
 TWO_PI = 2 * np.pi
@@ -186,16 +187,37 @@ def _drawn(name: str, draw: Any, doc: str) -> Any:
     return make, like
 
 
+def _each(shape: tuple[int, ...], draw: Any) -> Any:
+    """draw(n) numbers in a shape; inside `vmap` what its `randomness` says: the same for all examples, or others for each."""
+    levels: list[Any] = []
+    for level in reversed(running.levels):
+        if level.randomness == "error":
+            raise errors.explain(
+                RuntimeError(
+                    "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' randomness flags "
+                    "on vmap or perform the randomness operation out of vmap"
+                ),
+                "the examples of a batch run as one: it has to be said whether each draws numbers of its own",
+                errors.line_of(errors.users_place()), "vmap(f, randomness='different') or 'same'",
+            )  # fmt: skip
+        if level.randomness == "different":
+            levels.insert(0, level)
+    full = (*[level.size for level in levels], *shape)
+    data = draw(int(np.prod(full))).reshape(full)
+    for level in levels:
+        data = level.of(data)
+    return data
+
+
 def _draw(draw: Any, shape: tuple[int, ...], dtype: np.dtype, generator: Generator | None) -> Any:
-    n = int(np.prod(shape))
     if dtype.kind == "c":  # real and imaginary parts side by side; normal ones with variance 1 together
         half = np.empty(0, dtype).real.dtype
-        parts = draw(generator or default_generator, 2 * n, half) * half.type(np.sqrt(0.5) if draw is Generator.normal else 1)
-        data = parts.view(dtype).reshape(shape)
+        scale = half.type(np.sqrt(0.5) if draw is Generator.normal else 1)
+        data = _each(shape, lambda n: (draw(generator or default_generator, 2 * n, half) * scale).view(dtype))
         return data if shape else data[()]
     if dtype.kind != "f":
         raise errors.no_kernel("normal_kernel_cpu" if draw is Generator.normal else "check_uniform_bounds", dtype)
-    data = draw(generator or default_generator, n, dtype).reshape(shape)
+    data = _each(shape, lambda n: draw(generator or default_generator, n, dtype))
     return data if shape else data[()]
 
 
@@ -228,7 +250,7 @@ def randint(*args: Any, low: Any = None, high: Any = None, size: Any = None, gen
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     shape = sizes((size,))
     kind = np.dtype(np.int64) if dtype is None else as_dtype(dtype).numpy
-    data = _integers(generator or default_generator, int(low), int(high), int(np.prod(shape))).astype(kind).reshape(shape)
+    data = _each(shape, lambda n: _integers(generator or default_generator, int(low), int(high), n).astype(kind))
     return made(data if shape else data[()], requires_grad, device, out)
 
 
@@ -237,15 +259,20 @@ def randint_like(input: Tensor, *bounds: int, dtype: Any = None) -> Tensor:
     return randint(*bounds, tuple(input._data.shape), dtype=input.dtype if dtype is None else dtype)
 
 
+def _shuffled(words: np.ndarray, n: int) -> np.ndarray:
+    order = np.arange(n)
+    for i, w in enumerate(words.tolist()):
+        j = i + w % (n - i)
+        order[i], order[j] = order[j], order[i]
+    return order
+
+
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """The integers from 0 to n - 1 in random order (Fisher and Yates)."""
     if n < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
-    order = np.arange(n)
-    words = (generator or default_generator).words(max(n - 1, 0)).tolist()
-    for i, w in enumerate(words):
-        j = i + w % (n - i)
-        order[i], order[j] = order[j], order[i]
+    words = _each((max(n - 1, 0),), (generator or default_generator).words)
+    order = _shuffled(words, n) if isinstance(words, np.ndarray) else words.each(lambda w: _shuffled(w, n))
     return made(order.astype(np.int64 if dtype is None else as_dtype(dtype).numpy), requires_grad)
 
 
@@ -254,7 +281,9 @@ def _fill(input: Tensor, data: Any) -> Tensor:
         from ..errors import leaf_in_place
 
         raise leaf_in_place()
-    write(input, data)
+    if not levels_of(data) <= levels_of(input._data):
+        raise foreign("uniform_", input, data)
+    put(input, data)
     return input
 
 
@@ -278,7 +307,7 @@ def random_(self: Tensor, *bounds: Any, generator: Generator | None = None) -> T
     low, high = (0, *bounds)[-2:] if bounds else (0, _whole(data.dtype))
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    return _fill(self, _integers(source, int(low), int(high), data.size).reshape(data.shape).astype(data.dtype))
+    return _fill(self, _each(data.shape, lambda n: _integers(source, int(low), int(high), n).astype(data.dtype)))
 
 
 def _whole(dtype: np.dtype) -> int:
@@ -292,9 +321,9 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
     """1 with the probability that `input` (or p) says, else 0; a constant: no gradient flows through it."""
     source, data = generator or default_generator, input._data
     if p is None:
-        u = source.uniform(data.size, data.dtype).reshape(data.shape)
+        u = _each(data.shape, lambda n: source.uniform(n, data.dtype))
         return Tensor._wrap((u < data).astype(data.dtype)[()])
-    return Tensor._wrap((source.doubles(data.size).reshape(data.shape) < p).astype(data.dtype)[()])
+    return Tensor._wrap((_each(data.shape, source.doubles) < p).astype(data.dtype)[()])
 
 
 def bernoulli_(self: Tensor, p: float = 0.5, *, generator: Generator | None = None) -> Tensor:
@@ -305,7 +334,7 @@ def bernoulli_(self: Tensor, p: float = 0.5, *, generator: Generator | None = No
 def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Filled with exponentially distributed values of rate lambd."""
     data = self._data
-    u = (generator or default_generator).doubles(data.size).reshape(data.shape)
+    u = _each(data.shape, (generator or default_generator).doubles)
     return _fill(self, (-np.log1p(-u) / lambd).astype(data.dtype))
 
 

@@ -295,7 +295,8 @@ any_.__doc__ = "Whether any element is nonzero."
 def count_nonzero(input: Tensor, dim: Any = None, *, axis: Any = None) -> Tensor:
     """How many elements are not zero."""
     dim = axis if dim is None else dim
-    return Tensor._wrap(np.int64(np.count_nonzero(input._data)) if dim is None else np.count_nonzero(input._data, axis=axes(dim, input.ndim)))
+    found: Any = np.count_nonzero(input._data, axis=None if dim is None else axes(dim, input.ndim))
+    return Tensor._wrap(np.int64(found) if type(found) is int else found)
 
 
 # ------------------------------------------------------------------------------------------------ running sums, exponential sums

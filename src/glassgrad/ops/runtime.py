@@ -15,7 +15,8 @@ from ..graph.node import Freed, Node, count, edge_of
 from ..graph.saved import Packed, pack_saved
 from ..graph.views import write
 from ..tensor import Tensor
-from .arrays import astype
+from .arrays import PLAIN, astype
+from .levels import meet
 from .op import Op
 
 new, ndarray = object.__new__, np.ndarray
@@ -164,6 +165,8 @@ def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
         raise refuse(op, error, operands) from None
     t = Tensor._wrap(r)
     if mode.grad and any(isinstance(o, Tensor) and o._needs for o in operands):
+        if type(r) not in PLAIN:
+            operands = list(meet(operands))
         n = new(op.general_node)
         n.hooks, n.seq = None, count()
         n.edges = tuple(edge_of(o) if isinstance(o, Tensor) else None for o in operands)
