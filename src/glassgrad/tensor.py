@@ -201,14 +201,7 @@ class Tensor:
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Sets `requires_grad` in place and returns the tensor."""
         if hasattr(self._data, "level"):
-            raise errors.explain(
-                RuntimeError(
-                    "You are attempting to call Tensor.requires_grad_() (or perhaps using torch.autograd.functional.* APIs) inside of a function "
-                    "being transformed by a functorch transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
-                    "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being transformed instead."
-                ),
-                where=errors.line_of(errors.users_place()),
-            )
+            raise errors.flag_in_transform()
         if requires_grad and self._fn is None and self._data.dtype.kind not in "fc":
             raise errors.explain(
                 RuntimeError("only Tensors of floating point dtype can require gradients"),
