@@ -257,6 +257,7 @@ def assigned(T, x, out):
 TRANSFORMS = {
     "grad": lambda T, f, x: T.func.grad(lambda a: f(a).pow(2).sum())(x[0]),
     "jvp": lambda T, f, x: T.func.jvp(f, (x[0],), (x[1],)),
+    "jacrev": lambda T, f, x: T.func.jacrev(f)(x[0]),
     "jacfwd": lambda T, f, x: T.func.jacfwd(f)(x[0]),
     "hessian": lambda T, f, x: T.func.hessian(lambda a: f(a).pow(2).sum())(x[0]),
     "vmap": lambda T, f, x: T.func.vmap(f)(x),
@@ -296,7 +297,10 @@ def test_writes_through_views_inside(name):
     def program(T):
         x, _, v, _ = data(T)
         f = lambda a: VIEWS[name](T, a, v)  # noqa: E731
-        return [T.func.vmap(f)(x * 1), T.func.jvp(f, (v * 1,), (v,)), T.func.jacfwd(f)(v * 1), T.func.vmap(lambda a: T.func.jvp(f, (a,), (a * a,)))(x * 1)]
+        square = lambda a: f(a * 1).pow(2).sum()  # noqa: E731
+        return [T.func.vmap(T.func.grad(square))(x), T.func.jacrev(lambda a: f(a * 1))(v), T.func.hessian(square)(v),
+                T.func.grad(lambda b: T.func.vmap(square)(b).sum())(x),
+                T.func.vmap(f)(x * 1), T.func.jvp(f, (v * 1,), (v,)), T.func.jacfwd(f)(v * 1), T.func.vmap(lambda a: T.func.jvp(f, (a,), (a * a,)))(x * 1)]
 
     agree(program, raises=False)
 
@@ -305,6 +309,37 @@ def test_a_tangent_does_not_get_lost_in_a_view():
     y = gg.zeros(3)
     with pytest.raises(NotImplementedError, match="inside a transform"):
         gg.func.jvp(lambda a: (y[:2].mul_(a), y)[1], (gg.ones(2),), (gg.ones(2),))
+
+
+@pytest.mark.parametrize("name", ["grad", "vmap of grad", "grad of vmap, by what it captures", "jacrev"])
+def test_functions_of_the_users(name):
+    def program(T):
+        class Weighted(T.autograd.Function):
+            generate_vmap_rule = True
+
+            @staticmethod
+            def forward(a, m):
+                return a * a * m
+
+            @staticmethod
+            def setup_context(ctx, inputs, output):
+                ctx.save_for_backward(*inputs)
+
+            @staticmethod
+            def backward(ctx, g):
+                a, m = ctx.saved_tensors
+                return 2 * g * a * m, g * a * a
+
+        x, _, v, _ = data(T)
+        f = Weighted.apply
+        return {
+            "grad": lambda: T.func.grad(lambda a: f(a, v).sum())(v),
+            "vmap of grad": lambda: T.func.vmap(T.func.grad(lambda a: f(a, v).sum()))(x),
+            "grad of vmap, by what it captures": lambda: T.func.grad(lambda m: T.func.vmap(lambda a: f(a, m).sum())(x).pow(2).sum())(v),
+            "jacrev": lambda: T.func.jacrev(lambda a: f(a, v))(v),
+        }[name]()  # fmt: skip
+
+    agree(program, raises=False)
 
 
 def test_batches_and_dual_numbers_print():

@@ -18,6 +18,7 @@ from ..graph.modes import mode
 from ..graph.node import Freed, Node, count, edge_of
 from ..graph.saved import Packed, SavedTensor, standing
 from ..graph.views import alias, check_writable, rebase, refresh_views
+from ..ops.levels import meet
 from ..ops.runtime import sum_to
 from ..tensor import Tensor
 
@@ -343,11 +344,12 @@ class Function(FunctionCtx, metaclass=_Functions):
         ctx = cls._context_cls(args)
         node: Any = None
         if mode.grad and any(ctx.needs_input_grad):
+            tensors = meet([a for a in args if isinstance(a, Tensor)])
             node = object.__new__(cls._backward_cls)
             put_hooks(node, None)
             put_seq(node, count())
             put_ctx(node, ctx)
-            put_edges(node, tuple([edge_of(x) for x in args if isinstance(x, Tensor)]))
+            put_edges(node, tuple([edge_of(x) for x in tensors]))
         before, mode.grad = mode.grad, False
         try:
             if apart:

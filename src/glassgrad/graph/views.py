@@ -156,7 +156,9 @@ class Layout:
         self.shape, self.strides = array.shape, array.strides
 
     def filled(self, values: Any, dtype: Any) -> np.ndarray:
-        """An array of this layout with `values` in it."""
+        """An array of this layout with `values` in it; data of a transform, a copy as it lies."""
+        if hasattr(values, "level"):
+            return values.owned()
         order = sorted(range(len(self.shape)), key=lambda d: -abs(self.strides[d]))
         room = np.empty([self.shape[d] for d in order], dtype).transpose(np.argsort(order).tolist())
         room[...] = values
@@ -180,7 +182,8 @@ class CopySlices(Node):
             raise self.freed(writer)
         rest = self.layout.filled(grad, grad.dtype)
         part = self._slice(rest)
-        overwritten, *others = writer.backward(np.array(part)[()], None)  # its result may lead into it once more: it frees its own
+        before = np.array(part)[()] if isinstance(part, np.ndarray) else part.copy()
+        overwritten, *others = writer.backward(before, None)  # its result may lead into it once more: it frees its own
         part[...] = 0 if overwritten is None else overwritten
         if freed is not None and writer.saves:
             self.writer = freed
