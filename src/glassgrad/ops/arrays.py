@@ -144,9 +144,8 @@ def softmax(x: Any, dim: int) -> Any:
 
 
 def _softmax(x: Any, dim: int) -> Any:
-    t = np.exp(x - x.max(axis=dim, keepdims=True))
-    t /= t.sum(axis=dim, keepdims=True)
-    return t
+    t = np.exp(x - np.max(x, axis=dim, keepdims=True))
+    return t / np.sum(t, axis=dim, keepdims=True)
 
 
 @array_function
@@ -156,9 +155,8 @@ def log_softmax(x: Any, dim: int) -> Any:
 
 
 def _log_softmax(x: Any, dim: int) -> Any:
-    t = x - x.max(axis=dim, keepdims=True)
-    t -= np.log(np.exp(t).sum(axis=dim, keepdims=True))
-    return t
+    t = x - np.max(x, axis=dim, keepdims=True)
+    return t - np.log(np.sum(np.exp(t), axis=dim, keepdims=True))
 
 
 @array_function

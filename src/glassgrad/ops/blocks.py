@@ -15,7 +15,7 @@ import numpy as np
 from ..recording import Ref, Tape, TraceError
 
 LARGE = 1 << 16  # elements: from here on an elementwise formula runs in pieces
-PIECE = 1 << 16
+PIECE = 1 << 17
 
 
 class Plan(NamedTuple):
@@ -79,32 +79,45 @@ def by_rows(function: Callable[..., Any], dim: int, *values: Any) -> Any:
         return function(*values, dim)
     if any(type(v) is not np.ndarray or v.shape != first.shape or not v.flags.c_contiguous for v in values):
         return function(*values, dim)
-    out = empty(first)
-    rows, target = [v.reshape(-1, first.shape[-1]) for v in values], out.reshape(-1, first.shape[-1])
-    step = max(1, PIECE // first.shape[-1])
+    found = plan(function, tuple(v.dtype for v in values), (True,) * len(values), True)
+    if found is None:
+        return function(*values, dim)
+    length = first.shape[-1]
+    out, step = empty(first, found.dtype), max(1, PIECE // length)
+    rows, target = [v.reshape(-1, length) for v in values], out.reshape(-1, length)
+    buffers = [np.empty((step, length), d) for d in found.buffers]
     for start in range(0, len(target), step):
-        target[start : start + step] = function(*[r[start : start + step] for r in rows], 1)
+        part = target[start : start + step]
+        found.run(*[r[start : start + step] for r in rows], *[b[: len(part)] for b in buffers], part)
     return out
 
 
 @functools.lru_cache(maxsize=1024)
-def plan(formula: Callable[..., Any], kinds: tuple[Any, ...], is_array: tuple[bool, ...]) -> Plan | None:
-    """The plan of a formula for inputs of these dtypes (or numbers); None where it is more than NumPy's elementwise functions."""
-    tape = Tape(strict=True)
+def plan(formula: Callable[..., Any], kinds: tuple[Any, ...], is_array: tuple[bool, ...], rows: bool = False) -> Plan | None:
+    """The plan of a formula for inputs of these dtypes (or numbers); None where it is more than NumPy's elementwise functions.
+
+    With `rows` it takes a dim too, and may hold what makes one number of each row (a sum, a maximum).
+    """
+    tape, whole = Tape(strict=True), (2, 3) if rows else (1,)
     try:
         with np.errstate(all="ignore"):
-            result = formula(*[tape.input(np.ones(1, k)) if a else k for k, a in zip(kinds, is_array)])
+            given = [tape.input(np.ones(whole, k)) if a else k for k, a in zip(kinds, is_array)]
+            result = formula(*given, *([1] if rows else []))
     except TraceError:
         return None
     program = tape.program([result])
     steps = program.steps
-    elementwise = all(isinstance(s.function, np.ufunc) and s.function.nout == 1 and not s.kwargs and s.shape == (1,) for s in steps)
-    if not elementwise or not steps or program.outputs != [Ref(program.inputs + len(steps) - 1)]:
+    fits = all(_is_elementwise(s, whole) or rows and s.shape == (2, 1) for s in steps)
+    if not fits or not steps or not _is_elementwise(steps[-1], whole) or program.outputs != [Ref(program.inputs + len(steps) - 1)]:
         return None
-    return _write(steps, program.inputs)
+    return _write(steps, program.inputs, whole)
 
 
-def _write(steps: list[Any], inputs: int) -> Plan:
+def _is_elementwise(step: Any, whole: tuple[int, ...]) -> bool:
+    return isinstance(step.function, np.ufunc) and step.function.nout == 1 and not step.kwargs and step.shape == whole
+
+
+def _write(steps: list[Any], inputs: int, whole: tuple[int, ...]) -> Plan:
     """The steps as source, each result in a buffer that no later step reads: the formula's own result first, where the dtype fits."""
     dtype = steps[-1].dtype
     last = {a.index: i for i, s in enumerate(steps) for a in s.args if isinstance(a, Ref)}
@@ -114,19 +127,24 @@ def _write(steps: list[Any], inputs: int) -> Plan:
     lines = []
     for i, step in enumerate(steps):
         args = []
+        in_buffer = _is_elementwise(step, whole)
+        space[f"f{i}"] = step.function
         for a in step.args:
             if isinstance(a, Ref):
                 args.append(name[a.index])
             else:
                 args.append(f"c{len(space)}")
-                space[args[-1]] = np.asarray(a, step.dtype) if type(a) in (int, float) and step.dtype.kind in "fc" else a
+                space[args[-1]] = np.asarray(a, step.dtype) if in_buffer and type(a) in (int, float) and step.dtype.kind in "fc" else a
         free += {n for a in step.args if isinstance(a, Ref) and last[a.index] == i and (n := name[a.index]) in holds}
+        if not in_buffer:  # one number a row: too small to matter
+            name[inputs + i], space[f"k{i}"] = f"r{i}", step.kwargs
+            lines.append(f"    r{i} = f{i}({', '.join(args)}, **k{i})")
+            continue
         into = "out" if i == len(steps) - 1 else next((n for n in free if holds[n] == step.dtype), f"b{len(holds)}")
         if into in free:
             free.remove(into)
         holds[into] = step.dtype
         name[inputs + i] = into
-        space[f"f{i}"] = step.function
         lines.append(f"    f{i}({', '.join(args)}, {into})")
     buffers = {n: d for n, d in holds.items() if n != "out"}
     exec(f"def run({', '.join([*(f'x{i}' for i in range(inputs)), *buffers, 'out'])}):\n" + "\n".join(lines), space)
