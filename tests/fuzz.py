@@ -88,26 +88,30 @@ def run(T: Any, program: list[Step]) -> list[Any]:
     tensors: list[Any] = []
     leaves: list[Any] = []
     seen: list[Any] = []
-    for kind, name, first, second, number in program:
-        if kind in ("leaf", "constant"):
-            tensors.append(made_of(T, kind, first, second))
-            leaves += tensors[-1:] if kind == "leaf" else []
-        elif kind == "end":
+    for step in program:
+        kind, name, first, *_ = step
+        if kind == "end":
             seen += [_attempt(lambda t=t: _sight(t)) for t in tensors]
             seen += _end(T, name, first, tensors, leaves)
         else:
-            x, y = tensors[first % len(tensors)], tensors[second % len(tensors)]
-            act = lambda k=kind, n=name, x=x, y=y, c=number: KINDS[k][n](T, x, y, c)  # noqa: E731
-            if kind == "write without grad":
-                with T.no_grad():
-                    made = _attempt(act)
-            else:
-                made = _attempt(act)
-            if isinstance(made, str):
-                seen.append(made)
-            elif kind in ("unary", "binary", "view"):
-                tensors.append(made)
+            take(T, step, tensors, seen)
+            leaves += tensors[-1:] if kind == "leaf" else []
     return seen
+
+
+def take(T: Any, step: Step, tensors: list[Any], seen: list[Any]) -> None:
+    """Takes a step: what it makes goes to the tensors, what it raises into `seen`."""
+    kind, name, first, second, number = step
+    if kind in ("leaf", "constant"):
+        tensors.append(made_of(T, kind, first, second))
+        return
+    x, y = tensors[first % len(tensors)], tensors[second % len(tensors)]
+    with T.set_grad_enabled(T.is_grad_enabled() and kind != "write without grad"):
+        made = _attempt(lambda: KINDS[kind][name](T, x, y, number))
+    if isinstance(made, str):
+        seen.append(made)
+    elif kind in ("unary", "binary", "view"):
+        tensors.append(made)
 
 
 def _attempt(act: Callable[[], Any]) -> Any:

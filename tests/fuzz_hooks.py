@@ -12,7 +12,7 @@ import sys
 import warnings
 from typing import Any
 
-from fuzz import KINDS, _attempt, drawn, made_of, same
+from fuzz import _attempt, drawn, same, take
 
 CRASH = "PyTorch's process dies of it"
 KNOWN = {
@@ -55,21 +55,8 @@ def run(T: Any, seed: int) -> list[Any]:
     if packing:
         packing.__enter__()
     try:
-        for kind, name, first, second, number in drawn(seed)[:-1]:
-            if kind in ("leaf", "constant"):
-                tensors.append(made_of(T, kind, first, second))
-            else:
-                x, y = tensors[first % len(tensors)], tensors[second % len(tensors)]
-                act = lambda k=kind, n=name, x=x, y=y, c=number: KINDS[k][n](T, x, y, c)  # noqa: E731
-                if kind == "write without grad":
-                    with T.no_grad():
-                        made = _attempt(act)
-                else:
-                    made = _attempt(act)
-                if isinstance(made, str):
-                    seen.append(made)
-                elif kind in ("unary", "binary", "view"):
-                    tensors.append(made)
+        for step in drawn(seed)[:-1]:
+            take(T, step, tensors, seen)
             if r.random() < 0.5:
                 i, hook = r.randrange(len(tensors)), r.choice(HOOKS)
                 found = _attempt(lambda i=i, hook=hook, step=len(seen): _hang(T, hook, i, tensors[i], seen))
