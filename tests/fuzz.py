@@ -50,7 +50,7 @@ WRITES: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 KINDS = {"unary": UNARY, "binary": BINARY, "view": VIEWS, "write": WRITES, "write without grad": WRITES}
 KNOWN = {
-    3: "detach_ of a leaf with views: PyTorch's views still lead to it", 79: "two saved tensors were overwritten: PyTorch names the other one",
+    3: "detach_ of a leaf with views: PyTorch's views still lead to it",
     158: "a write that neither fits nor is allowed: PyTorch says the other of the two",
 }  # fmt: skip
 ENDS = ("backward", "backward", "backward", "grad of grad", "twice")

@@ -169,7 +169,7 @@ def _backward(op: Op, graph: bool, wide: bool) -> str:
     if len(edges) > 1:
         lines.append(f"{', '.join(edges)} = n.edges")
     common = [w for w in op.wants[op.edges[0]] if len(op.edges) > 1 and all(w in op.wants[t] for t in op.edges)]
-    for w in common:  # read once
+    for w in sorted(common):  # read once, and checked in the order in which PyTorch checks
         lines += _unpack(op, w, graph)
     for i, t in enumerate(op.edges):
         rule, wants = op.rules[t], op.wants[t]
