@@ -11,8 +11,11 @@ from typing import Any
 
 from .. import errors
 from ..graph.modes import enable_grad
-from ..ops.creation import ones_like, zeros_like
+from ..levels.batched import BatchLevel
+from ..levels.borders import enter, leave
+from ..ops.creation import eye, ones_like, zeros_like
 from ..ops.joins import stack
+from ..ops.levels import running
 from ..tensor import Tensor
 from .backward import grad
 
@@ -170,8 +173,8 @@ def jacobian(
 ) -> Any:
     """∂output/∂input, of shape output + input, for each pair: nested tuples where there are several.
 
-    "reverse-mode" runs one backward for each number of the outputs, "forward-mode" (with `vectorize`) one product for each number of the
-    inputs.
+    "reverse-mode" runs one backward for each number of the outputs, "forward-mode" one product for each number of the inputs; with
+    `vectorize` one for all of them, on a batch.
 
     >>> import glassgrad as gg
     >>> gg.autograd.functional.jacobian(lambda x: x * x, gg.tensor([1.0, 2.0]))
@@ -189,6 +192,8 @@ def jacobian(
         given, outputs = _call(func, xs, "jacobian", strict)
         if strategy == "forward-mode":
             table = _by_columns(outputs, xs, create_graph)
+        elif vectorize:
+            table = [_at_once(out, xs, create_graph) for out in outputs]
         else:
             table = [_by_rows(out, xs, strict, create_graph) for out in outputs]
         rows = [_like(inputs, _done(row, create_graph)) for row in table]
@@ -211,20 +216,31 @@ def _by_rows(out: Tensor, xs: list[Tensor], strict: bool, graph: bool) -> list[T
     return [(stack(row) if row else zeros_like(x)).view(tuple(out.shape) + tuple(x.shape)) for row, x in zip(rows, xs)]
 
 
+def _at_once(out: Tensor, xs: list[Tensor], graph: bool) -> list[Tensor]:
+    """The same by one backward of all unit vectors as a batch."""
+    n = out._data.size
+    shapes = [tuple(out.shape) + tuple(x.shape) for x in xs]
+    if not (out._needs and n):
+        return [zeros_like(x).expand(n, *x.shape).reshape(s) for x, s in zip(xs, shapes)]
+    level = BatchLevel(n)
+    units = eye(n, dtype=out.dtype).view(n, *out.shape)
+    running.levels.append(level)
+    try:
+        found = _grads([out], xs, [enter(units, 0, level)], graph, keep=True)
+        return [(zeros_like(x).expand(n, *x.shape) if g is None else leave(g, 0, level)).reshape(s) for g, x, s in zip(found, xs, shapes)]
+    finally:
+        running.levels.pop()
+
+
 def _by_columns(outputs: list[Tensor], xs: list[Tensor], graph: bool) -> list[list[Tensor]]:
-    """The same table from products J·e: vᵀ·J is built once, and differentiated by v once for each number of the inputs."""
+    """The same table from products J·e: vᵀ·J is built once, and differentiated by v for all numbers of an input at once."""
     weights = [zeros_like(o).requires_grad_() for o in outputs]
     slopes = _filled(_grads(outputs, xs, list(weights), True), xs, False, False, "outputs", "jacobian")
     table: list[list[Tensor]] = [[] for _ in outputs]
     for slope, x in zip(slopes, xs):
-        columns: list[list[Tensor]] = [[] for _ in outputs]
-        for k in range(x._data.size):
-            found = _grads([slope], weights, [_unit(x.detach(), k)], graph, keep=True)
-            for column, g in zip(columns, _filled(found, outputs, False, False, "outputs", "jacobian")):
-                column.append(g)
-        for row, column, out in zip(table, columns, outputs):
-            whole = stack(column, -1) if column else zeros_like(out)
-            row.append(whole.reshape(tuple(out.shape) + tuple(x.shape)))
+        for row, columns, out in zip(table, _at_once(slope, weights, graph), outputs):
+            by_input = columns.reshape(x._data.size, *out.shape)
+            row.append(by_input.permute(*range(1, by_input.ndim), 0).reshape(tuple(out.shape) + tuple(x.shape)))
     return table
 
 
