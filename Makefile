@@ -33,7 +33,7 @@ bench: $(VENV)/bench
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/run.py
 
 fuzz: $(VENV)/torch
-	$(BIN)/python tests/fuzz.py $(PROGRAMS); $(BIN)/python tests/fuzz_hooks.py $(PROGRAMS)
+	$(BIN)/python tests/fuzz.py $(PROGRAMS); first=$$?; $(BIN)/python tests/fuzz_hooks.py $(PROGRAMS) && exit $$first
 
 lock: $(VENV)/dev
 	$(PIP) uv

@@ -2,14 +2,14 @@
 
 import pytest
 
+from functions import make
 from oracle import agree
 
 
-def make(T, fwd, bwd, setup=None, **more):
-    body = dict(forward=staticmethod(fwd), backward=staticmethod(bwd), **more)
-    if setup:
-        body["setup_context"] = staticmethod(setup)
-    return type("F", (T.autograd.Function,), body)
+def doubles_in_place(ctx, x):
+    x.mul_(2)
+    ctx.mark_dirty(x)
+    return x
 
 
 def leaf(T, *v):
@@ -257,13 +257,7 @@ def t_two_views_written(T):
 
 
 def t_dirty(T):
-
-    def f(ctx, x):
-        x.mul_(2)
-        ctx.mark_dirty(x)
-        return x
-
-    F = make(T, f, lambda ctx, g: g * 2)
+    F = make(T, doubles_in_place, lambda ctx, g: g * 2)
     x = leaf(T)
     y = x * 1
     z = F.apply(y)
@@ -272,13 +266,7 @@ def t_dirty(T):
 
 
 def t_dirty_leaf(T):
-
-    def f(ctx, x):
-        x.mul_(2)
-        ctx.mark_dirty(x)
-        return x
-
-    F = make(T, f, lambda ctx, g: g * 2)
+    F = make(T, doubles_in_place, lambda ctx, g: g * 2)
     F.apply(leaf(T))
 
 
@@ -306,13 +294,7 @@ def t_dirty_not_input(T):
 
 
 def t_dirty_view(T):
-
-    def f(ctx, x):
-        x.mul_(2)
-        ctx.mark_dirty(x)
-        return x
-
-    F = make(T, f, lambda ctx, g: g * 2)
+    F = make(T, doubles_in_place, lambda ctx, g: g * 2)
     x = leaf(T)
     b = x * 1
     v = b[0:1]

@@ -2,14 +2,8 @@
 
 import pytest
 
+from functions import make, saves_input, times_saved
 from oracle import agree
-
-
-def make(T, fwd, bwd, setup=None, **more):
-    body = dict(forward=staticmethod(fwd), backward=staticmethod(bwd), **more)
-    if setup:
-        body["setup_context"] = staticmethod(setup)
-    return type("F", (T.autograd.Function,), body)
 
 
 def leaf(T, *v):
@@ -40,16 +34,7 @@ def t_save_twice(T):
 
 
 def t_saved_written(T):
-
-    def f(ctx, x):
-        ctx.save_for_backward(x)
-        return x * 1
-
-    def b(ctx, g):
-        (x,) = ctx.saved_tensors
-        return g * x
-
-    F = make(T, f, b)
+    F = make(T, saves_input, times_saved)
     x = leaf(T) * 1
     y = F.apply(x)
     x.add_(1)
@@ -63,11 +48,7 @@ def t_saved_output_written(T):
         ctx.save_for_backward(y)
         return y
 
-    def b(ctx, g):
-        (x,) = ctx.saved_tensors
-        return g * x
-
-    F = make(T, f, b)
+    F = make(T, f, times_saved)
     x = leaf(T) * 1
     y = F.apply(x)
     y.add_(1)
@@ -75,16 +56,7 @@ def t_saved_output_written(T):
 
 
 def t_twice(T):
-
-    def f(ctx, x):
-        ctx.save_for_backward(x)
-        return x * 1
-
-    def b(ctx, g):
-        (x,) = ctx.saved_tensors
-        return g * x
-
-    F = make(T, f, b)
+    F = make(T, saves_input, times_saved)
     x = leaf(T) * 1
     y = F.apply(x).sum()
     y.backward()
@@ -102,16 +74,7 @@ def t_twice_nothing_saved(T):
 
 
 def t_saved_after(T):
-
-    def f(ctx, x):
-        ctx.save_for_backward(x)
-        return x * 1
-
-    def b(ctx, g):
-        (x,) = ctx.saved_tensors
-        return g * x
-
-    F = make(T, f, b)
+    F = make(T, saves_input, times_saved)
     x = leaf(T)
     y = F.apply(x)
     a = y.grad_fn.saved_tensors
@@ -493,11 +456,7 @@ def t_unrelated_leaf_output(T):
 def t_saved_variables(T):
     import warnings
 
-    def f(ctx, x):
-        ctx.save_for_backward(x)
-        return x * 1
-
-    F = make(T, f, lambda ctx, g: g * ctx.saved_variables[0])
+    F = make(T, saves_input, lambda ctx, g: g * ctx.saved_variables[0])
     x = leaf(T)
     with warnings.catch_warnings(record=True) as w:
         warnings.simplefilter("always")

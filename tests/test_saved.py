@@ -2,6 +2,7 @@
 
 import pytest
 
+from functions import square
 from oracle import agree
 
 
@@ -339,40 +340,16 @@ def t_function(T):
 
 
 def t_function_raw(T):
-
-    class F(T.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return x * x
-
-        @staticmethod
-        def backward(ctx, g):
-            (x,) = ctx.saved_tensors
-            return 2 * g * x
-
     x = T.tensor([1.0, 2.0], requires_grad=True)
-    y = F.apply(x)
+    y = square(T).apply(x)
     y.grad_fn._raw_saved_tensors[0].register_hooks(lambda t: t * 10, lambda t: t)
     y.sum().backward()
     return x.grad
 
 
 def t_function_raw_freed(T):
-
-    class F(T.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return x * x
-
-        @staticmethod
-        def backward(ctx, g):
-            (x,) = ctx.saved_tensors
-            return 2 * g * x
-
     x = T.tensor([1.0, 2.0], requires_grad=True)
-    y = F.apply(x)
+    y = square(T).apply(x)
     y.sum().backward()
     return y.grad_fn._raw_saved_tensors
 
