@@ -46,7 +46,7 @@ def enter_dual_level() -> int:
             RuntimeError("Nested forward mode AD is not supported at the moment"), where=errors.line_of(errors.users_place()),
             fix="higher derivatives: func.jvp(lambda x: func.jvp(f, (x,), (v,))[1], (x,), (v,))",
         )  # fmt: skip
-    current.level = DualLevel()
+    current.level = DualLevel(transform=False)
     running.levels.append(current.level)
     return 0
 

@@ -18,9 +18,10 @@ from ..graph.modes import mode
 from ..graph.node import Freed, Node, count, edge_of
 from ..graph.saved import Packed, SavedTensor, standing
 from ..graph.views import alias, check_writable, rebase, refresh_views
-from ..ops.levels import meet
+from ..ops.levels import meet, running
 from ..ops.runtime import sum_to
 from ..tensor import Tensor
+from .transformed import applied, refuse_saved_inputs
 
 
 class FunctionCtx:
@@ -31,7 +32,7 @@ class FunctionCtx:
         self.to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
-        """Keeps tensors for a forward-mode derivative."""
+        """Keeps tensors for `jvp`, which reads them as `ctx.saved_tensors`."""
         self.saved_for_forward = tensors
 
     def mark_dirty(self, *args: Any) -> None:
@@ -207,7 +208,9 @@ class Context(FunctionCtx):
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """The tensors that forward saved, checked for writes since."""
+        """The tensors that forward saved, checked for writes since; in `jvp` those that it saved for forward mode."""
+        if self.saved_for_forward:
+            return tuple(self.saved_for_forward)
         return tuple(self.to_save) if self.to_save else tuple(self._unpack(k) for k in self._held())
 
     @property
@@ -305,6 +308,25 @@ class Function(FunctionCtx, metaclass=_Functions):
         )
 
     vjp = backward
+    generate_vmap_rule = False  # whether forward, backward and jvp can themselves be run on a batch
+    _anywhere = False  # its forward consists of operations of ours: transforms need not be told about it
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """Computes the tangents of the outputs from those of the inputs (forward mode); to be written by the subclass."""
+        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> Any:
+        """Runs the Function on a batch: (outputs, out_dims), from arguments whose batch is the dim that `in_dims` names (None: none).
+
+        `info` has the `batch_size` and the `randomness` of the vmap. To be written by the subclass, or generated (`generate_vmap_rule`).
+        """
+        raise NotImplementedError("To use autograd.Function with vmap, you must either override the vmap staticmethod or set generate_vmap_rule=True.")
+
+    @classmethod
+    def _vmap_is_written(cls) -> bool:
+        return cls.vmap is not Function.vmap
 
     @classmethod
     def _vjp(cls) -> Any:
@@ -341,6 +363,11 @@ class Function(FunctionCtx, metaclass=_Functions):
         apart = cls.setup_context is not Function.setup_context
         if apart:
             args, kwargs = cls._with_defaults(args, kwargs)
+        forward = None
+        if running.levels or running.reverse:
+            forward, outputs = applied(cls, args, apart)
+            if outputs is not None:
+                return outputs
         ctx = cls._context_cls(args)
         node: Any = None
         if mode.grad and any(ctx.needs_input_grad):
@@ -352,11 +379,14 @@ class Function(FunctionCtx, metaclass=_Functions):
             put_edges(node, tuple([edge_of(x) for x in tensors]))
         before, mode.grad = mode.grad, False
         try:
-            if apart:
-                result = cls.forward(*args, **kwargs)
-                cls.setup_context(ctx, args, result)
+            if forward is not None:
+                result = forward(ctx)
             else:
-                result = cls.forward(ctx, *args, **kwargs)
+                result = cls.forward(*args, **kwargs) if apart else cls.forward(ctx, *args, **kwargs)
+            if apart:
+                cls.setup_context(ctx, args, result)
+                if ctx.to_save:
+                    refuse_saved_inputs(ctx, args, result)
         finally:
             mode.grad = before
         outputs = list(result) if isinstance(result, tuple) else [result]
@@ -364,6 +394,8 @@ class Function(FunctionCtx, metaclass=_Functions):
         ctx._keep(placed, node)
         if ctx.non_differentiable or ctx.dirty_tensors:
             ctx.non_differentiable = ctx.dirty_tensors = ()
+        if ctx.saved_for_forward:
+            ctx.saved_for_forward = ()
         return tuple(placed) if isinstance(result, tuple) else placed[0]
 
 
@@ -457,6 +489,8 @@ def once_differentiable(function: Any) -> Any:
 
 class Refuse(Function):
     """Stands where a second derivative is not to be had."""
+
+    _anywhere = True
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from ..tensor import Tensor
 from .batching import vmap
 from .forward import jvp_at
 from .reverse import chosen_args, named_like, positions, vjp_at
-from .trees import flatten
+from ..trees import flatten
 
 
 def _basis(tensors: list[Tensor], start: int = 0, stop: int | None = None) -> list[Tensor]:

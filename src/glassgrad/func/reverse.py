@@ -19,7 +19,7 @@ from ..graph.modes import enable_grad, mode
 from ..graph.node import edge_of
 from ..ops.levels import levels_of, lifted, of_levels, running
 from ..tensor import Tensor
-from .trees import apply, flatten
+from ..trees import apply, flatten
 
 
 def name_of(function: Any) -> str:
@@ -162,7 +162,7 @@ def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = F
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         where = positions(argnums, len(args))
         d = Differentiation(chosen_args(args, where))
-        with enable_grad():
+        with enable_grad(), running.differentiating():
             output = func(*replaced_args(args, d.tree, where), **kwargs)
             output, aux = _output_and_aux(output, has_aux, "grad_and_value(f)(*args)")
             if not isinstance(output, Tensor):
@@ -227,7 +227,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 def vjp_at(func: Callable[..., Any], args: tuple[Any, ...], argnums: Any, has_aux: bool = False) -> Any:
     """`vjp` by the arguments `argnums`; None: by all."""
     d = Differentiation(args if argnums is None else chosen_args(args, argnums))
-    with enable_grad():
+    with enable_grad(), running.differentiating():
         output = func(*(d.tree if argnums is None else replaced_args(args, d.tree, argnums)))
         if has_aux and not (isinstance(output, tuple) and len(output) == 2):
             raise RuntimeError("vjp(f, *primals): output of function f should be a tuple: (output, aux) if has_aux is True")

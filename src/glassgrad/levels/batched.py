@@ -143,6 +143,16 @@ class Batched(Layer):
         full[where] = given
 
 
+class Entered(Batched):
+    """A batch as it entered, which was dim `dim` outside."""
+
+    __slots__ = ("dim",)
+
+    def __init__(self, value: Any, level: BatchLevel, dim: int):
+        super().__init__(value, level)
+        self.dim = dim
+
+
 def _moved_shape(shape: tuple[int, ...], moved: tuple[Any, Any]) -> tuple[int, ...]:
     return np.moveaxis(np.empty(shape, bool), *moved).shape
 

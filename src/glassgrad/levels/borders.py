@@ -21,7 +21,7 @@ from ..graph.views import alias
 from ..ops.levels import Layer, beneath, constant, levels_of, meet, newest, of_levels, through
 from ..ops.shapes import expand
 from ..tensor import Tensor
-from .batched import Batched, BatchLevel
+from .batched import Batched, BatchLevel, Entered
 from .dual import Dual, DualLevel, Exchanged
 
 
@@ -36,7 +36,7 @@ def outside(data: Any) -> Any:
 # ------------------------------------------------------------------------------------------------ batches
 def batch(data: Any, dim: int, level: BatchLevel) -> Any:
     """Data with its dim `dim` as the batch."""
-    return beneath(data, level, lambda d, front: Batched(np.moveaxis(d, dim + front, 0) if dim + front else d, level))
+    return beneath(data, level, lambda d, front: Entered(np.moveaxis(d, dim + front, 0), level, dim) if dim + front else Batched(d, level))
 
 
 def unbatch(data: Any, dim: int, level: BatchLevel) -> Any:

@@ -25,10 +25,11 @@ from ..tensor import Tensor
 class DualLevel(Level):
     """A running forward mode."""
 
-    __slots__ = ("closed",)
+    __slots__ = ("closed", "transform")
 
-    def __init__(self) -> None:
+    def __init__(self, transform: bool = True) -> None:
         super().__init__()
+        self.transform = transform  # type: ignore[misc]
         self.closed = False  # left for good: tangents of this level are not asked for any more
 
     def dropped(self, grad: Any) -> Any:

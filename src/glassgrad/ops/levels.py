@@ -11,7 +11,8 @@ import itertools
 import math
 import operator
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class Level:
 
     __slots__ = ("depth", "alone")
     randomness = "same"  # what random numbers drawn inside are
+    transform = True  # of a function: not a forward mode that was entered by hand
 
     def __init__(self) -> None:
         self.depth = _depth()
@@ -51,10 +53,39 @@ class Level:
 
 
 class Running(threading.local):
-    """The levels that are entered in this thread, oldest first."""
+    """The transforms that this thread is in: levels, oldest first, and for each reverse mode how many levels are older than it."""
 
     def __init__(self) -> None:
         self.levels: list[Level] = []
+        self.reverse: list[int] = []
+
+    def transforms(self) -> bool:
+        """Whether a transform of a function is running."""
+        return bool(self.reverse) or any(level.transform for level in self.levels)
+
+    def differentiated_within(self, level: Level) -> bool:
+        """Whether a reverse mode runs inside the level."""
+        return level in self.levels and any(older > self.levels.index(level) for older in self.reverse)
+
+    @contextmanager
+    def differentiating(self) -> Iterator[None]:
+        """A reverse mode, inside what is running."""
+        self.reverse.append(len(self.levels))
+        try:
+            yield
+        finally:
+            self.reverse.pop()
+
+    @contextmanager
+    def outside(self, level: Level) -> Iterator[None]:
+        """Outside a level, and of what runs inside it."""
+        before = self.levels, self.reverse
+        at = self.levels.index(level) if level in self.levels else len(self.levels)
+        self.levels, self.reverse = self.levels[:at], [older for older in self.reverse if older <= at]
+        try:
+            yield
+        finally:
+            self.levels, self.reverse = before
 
 
 running = Running()
