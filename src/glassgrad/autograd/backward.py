@@ -10,7 +10,9 @@ from .. import errors
 from ..dtypes import FROM_NUMPY
 from ..graph.engine import ones_like, run
 from ..graph.node import AccumulateGrad, GradientEdge, Output, edge_of
-from ..ops.joins import stack
+from ..levels.batched import BatchLevel
+from ..levels.borders import enter, leave
+from ..ops.levels import running
 from ..placement import Size
 from ..tensor import Tensor
 
@@ -89,10 +91,10 @@ def _like(edge: GradientEdge, grad: Any) -> Any:
     return known._data.shape, known._data.dtype
 
 
-def _unbatched(outputs: list[Any], grads: list[Any]) -> list[list[Any]]:
-    """For each member of a batch of gradients, those that the outputs start with."""
+def _batch_size(outputs: list[Any], grads: list[Any]) -> int | None:
+    """How many gradients a batch of them holds; None where there is not one."""
     for i, (out, g) in enumerate(zip(outputs, grads)):
-        if g is not None and g[0]._data.shape != out._data.shape:
+        if g is not None and g._data.shape[1:] != out._data.shape:
             raise errors.explain(
                 RuntimeError(
                     "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The sizes of "
@@ -106,7 +108,7 @@ def _unbatched(outputs: list[Any], grads: list[Any]) -> list[list[Any]]:
     sizes = [len(g) for g in grads if g is not None]
     if len(set(sizes)) > 1:
         raise ValueError(f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension")
-    return [[None if g is None else g[i] for g in grads] for i in range(sizes[0])] if sizes else [grads]
+    return sizes[0] if sizes else None
 
 
 def backward(
@@ -147,7 +149,7 @@ def grad(
 
     `create_graph` makes them differentiable again; inputs that the outputs do not depend on raise RuntimeError, or are None
     with `allow_unused`, or zeros with `materialize_grads`. With `is_grads_batched` each of `grad_outputs` holds a batch of gradients
-    along its first dim, and so do the results: one backward for each member, so hooks and Functions run once for each.
+    along its first dim, and so do the results: one backward for all, as inside `func.vmap`, so hooks and Functions run once, on a batch.
 
     >>> import glassgrad as gg
     >>> x = gg.tensor(2.0, requires_grad=True)
@@ -165,8 +167,11 @@ def grad(
     if not wanted:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     _tensors(wanted, "inputs")
-    members = _unbatched(outs, grads) if is_grads_batched else [grads]
-    starts = _start(outs, members[0], create_graph)
+    level = None
+    if is_grads_batched and (size := _batch_size(outs, grads)) is not None:
+        level = BatchLevel(size)
+        grads = [None if g is None else enter(g, 0, level) for g in grads]
+    starts = _start(outs, grads, create_graph)
     for x in wanted:
         if isinstance(x, Tensor) and not x.requires_grad:
             raise errors.explain(
@@ -177,19 +182,22 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     edges = [_edge(x) for x in wanted]
     targets = dict.fromkeys(e for e in edges if e is not None)
-    if not is_grads_batched:
-        found = run(starts, keep, create_graph, targets, False, errors.users_place())
-        return tuple(_one(found.get(e), x, i, create_graph, allow, materialize_grads) for i, (e, x) in enumerate(zip(edges, wanted)))
-    each: list[list[Any]] = [[] for _ in edges]
-    for i, member in enumerate(members):
-        starts = _start(outs, member, create_graph)
-        found = run(starts, keep or i < len(members) - 1, create_graph, targets, False, errors.users_place())
-        for got, e in zip(each, edges):
-            got.append(found.get(e))
-    return tuple(
-        _one(None, x, i, create_graph, allow, materialize_grads) if any(g is None for g in got)
-        else stack(got if create_graph else [Tensor._wrap(g) for g in got]) for i, (got, x) in enumerate(zip(each, wanted))
-    )  # fmt: skip
+    place = errors.users_place()
+    if level is None:
+        found = run(starts, keep, create_graph, targets, False, place)
+    else:
+        running.levels.append(level)
+        try:
+            found = run(starts, keep, create_graph, targets, False, place)
+            found = {e: _together(g, level, create_graph) for e, g in found.items()}
+        finally:
+            running.levels.pop()
+    return tuple(_one(found.get(e), x, i, create_graph, allow, materialize_grads) for i, (e, x) in enumerate(zip(edges, wanted)))
+
+
+def _together(g: Any, level: BatchLevel, graph: bool) -> Any:
+    """A batch of gradients with the batch as its first dim."""
+    return leave(g, 0, level) if graph else leave(Tensor._wrap(g), 0, level)._data
 
 
 def _one(g: Any, x: Any, index: int, graph: bool, allow: bool, materialize: bool) -> Any:

@@ -1,4 +1,4 @@
-"""Derivatives of functions: products with the Jacobian and the Hessian, and these matrices themselves, by backward alone.
+"""Derivatives of functions: products with the Jacobian and the Hessian, and these matrices themselves.
 
 A function takes tensors and returns a tensor or a tuple of tensors. J·v is computed by differentiating vᵀ·J, which is linear in v, by v
 (J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
@@ -12,12 +12,14 @@ from typing import Any
 from .. import errors
 from ..graph.modes import enable_grad
 from ..levels.batched import BatchLevel
-from ..levels.borders import enter, leave
+from ..levels.borders import enter, leave, part
+from ..levels.dual import DualLevel
 from ..ops.creation import eye, ones_like, zeros_like
 from ..ops.joins import stack
-from ..ops.levels import running
+from ..ops.levels import levels_of, running
 from ..tensor import Tensor
 from .backward import grad
+from .forward_ad import dual
 
 Function = Callable[..., Any]
 
@@ -173,8 +175,8 @@ def jacobian(
 ) -> Any:
     """∂output/∂input, of shape output + input, for each pair: nested tuples where there are several.
 
-    "reverse-mode" runs one backward for each number of the outputs, "forward-mode" one product for each number of the inputs; with
-    `vectorize` one for all of them, on a batch.
+    "reverse-mode" runs one backward for each number of the outputs, or with `vectorize` one for all of them, on a batch; "forward-mode" (always
+    vectorized) calls `func` once, with a tangent for each number of the inputs.
 
     >>> import glassgrad as gg
     >>> gg.autograd.functional.jacobian(lambda x: x * x, gg.tensor([1.0, 2.0]))
@@ -189,13 +191,11 @@ def jacobian(
         )
     with enable_grad():
         xs = _fresh(_listed(inputs, "inputs", "jacobian"), create_graph)
-        given, outputs = _call(func, xs, "jacobian", strict)
         if strategy == "forward-mode":
-            table = _by_columns(outputs, xs, create_graph)
-        elif vectorize:
-            table = [_at_once(out, xs, create_graph) for out in outputs]
+            given, table = _by_columns(func, xs)
         else:
-            table = [_by_rows(out, xs, strict, create_graph) for out in outputs]
+            given, outputs = _call(func, xs, "jacobian", strict)
+            table = [_at_once(out, xs, create_graph) if vectorize else _by_rows(out, xs, strict, create_graph) for out in outputs]
         rows = [_like(inputs, _done(row, create_graph)) for row in table]
     return _like(given, rows)
 
@@ -222,26 +222,27 @@ def _at_once(out: Tensor, xs: list[Tensor], graph: bool) -> list[Tensor]:
     shapes = [tuple(out.shape) + tuple(x.shape) for x in xs]
     if not (out._needs and n):
         return [zeros_like(x).expand(n, *x.shape).reshape(s) for x, s in zip(xs, shapes)]
-    level = BatchLevel(n)
     units = eye(n, dtype=out.dtype).view(n, *out.shape)
-    running.levels.append(level)
+    found = grad(out, xs, units, True, graph, allow_unused=True, is_grads_batched=True)
+    return [(zeros_like(x).expand(n, *x.shape) if g is None else g).reshape(s) for g, x, s in zip(found, xs, shapes)]
+
+
+def _by_columns(func: Function, xs: list[Tensor]) -> tuple[Any, list[list[Tensor]]]:
+    """What the function returns, and the same table from its J·e for all units e of the inputs, a batch of tangents in forward mode."""
+    sizes = [x._data.size for x in xs]
+    starts = [sum(sizes[:i]) for i in range(len(xs))]
+    units = [eye(sum(sizes), dtype=x.dtype)[:, first : first + n].reshape(sum(sizes), *x.shape) for x, n, first in zip(xs, sizes, starts)]
+    batch, level = BatchLevel(sum(sizes)), DualLevel()
+    running.levels += [batch, level]
     try:
-        found = _grads([out], xs, [enter(units, 0, level)], graph, keep=True)
-        return [(zeros_like(x).expand(n, *x.shape) if g is None else leave(g, 0, level)).reshape(s) for g, x, s in zip(found, xs, shapes)]
+        given, outputs = _call(func, [dual(x, enter(e, 0, batch), level) for x, e in zip(xs, units)], "jacobian", False)
+        moves = [part(o, 1, level) if level in levels_of(o._data) else zeros_like(part(o, 0, level)) for o in outputs]
+        columns = [leave(t, 0, batch).movedim(0, -1) for t in moves]
     finally:
-        running.levels.pop()
-
-
-def _by_columns(outputs: list[Tensor], xs: list[Tensor], graph: bool) -> list[list[Tensor]]:
-    """The same table from products J·e: vᵀ·J is built once, and differentiated by v for all numbers of an input at once."""
-    weights = [zeros_like(o).requires_grad_() for o in outputs]
-    slopes = _filled(_grads(outputs, xs, list(weights), True), xs, False, False, "outputs", "jacobian")
-    table: list[list[Tensor]] = [[] for _ in outputs]
-    for slope, x in zip(slopes, xs):
-        for row, columns, out in zip(table, _at_once(slope, weights, graph), outputs):
-            by_input = columns.reshape(x._data.size, *out.shape)
-            row.append(by_input.permute(*range(1, by_input.ndim), 0).reshape(tuple(out.shape) + tuple(x.shape)))
-    return table
+        running.levels.remove(level)
+        running.levels.remove(batch)
+        level.closed = True
+    return given, [[c[..., first : first + n].reshape(tuple(c.shape[:-1]) + tuple(x.shape)) for x, n, first in zip(xs, sizes, starts)] for c in columns]
 
 
 def hessian(
