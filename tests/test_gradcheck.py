@@ -3,6 +3,7 @@
 import pytest
 
 import glassgrad as gg
+from glassgrad.autograd.gradcheck import GradcheckError
 from functions import make
 from oracle import agree
 from table import ROWS
@@ -420,17 +421,89 @@ def test_a_failure_names_the_worst_element():
             return g
 
     for fast in (False, True):
-        with pytest.raises(gg.autograd.gradcheck.__globals__["GradcheckError"], match="Jacobian mismatch") as caught:
+        with pytest.raises(GradcheckError, match="Jacobian mismatch") as caught:
             gg.autograd.gradcheck(Wrong.apply, gg.ones(3, dtype=gg.float64, requires_grad=True), fast_mode=fast)
         assert "output 0[1] by input 0[1]: finite differences say 5, backward 1" in caught.value.__notes__[0]
 
 
-def test_forward_mode_is_refused_not_skipped():
-    x = gg.ones(2, dtype=gg.float64, requires_grad=True)
-    with pytest.raises(NotImplementedError):
-        gg.autograd.gradcheck(gg.sin, x, check_forward_ad=True)
-    with pytest.raises(NotImplementedError):
-        gg.autograd.gradgradcheck(gg.sin, x, check_fwd_over_rev=True)
+def product(T, jvp=None, backward=None, materialize=True):
+    class Product(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            ctx.save_for_backward(x, y)
+            ctx.save_for_forward(x, y)
+            ctx.set_materialize_grads(materialize)
+            return x * y
+
+        @staticmethod
+        def backward(ctx, g):
+            x, y = ctx.saved_tensors
+            return backward(g, x, y) if backward else (g * y, g * x)
+
+        @staticmethod
+        def jvp(ctx, a, b):
+            x, y = ctx.saved_tensors
+            return jvp(a, b, x, y) if jvp else a * y + b * x
+
+    return Product.apply
+
+
+def twice(a, b, x, y):
+    return a * y + 2 * b * x
+
+
+FORWARD = {
+    "right": lambda T, x, y, z: gradcheck(T, product(T), x, y),
+    "wrong": lambda T, x, y, z: gradcheck(T, product(T, twice), x, y),
+    "wrong, one input": lambda T, x, y, z: gradcheck(T, product(T, twice), x.detach(), y),
+    "not backward": lambda T, x, y, z: gradcheck(T, product(T, None, lambda g, x, y: (g, g)), x, y, check_backward_ad=False),
+    "batched": lambda T, x, y, z: gradcheck(T, lambda x, y: x * y, x, y, check_batched_forward_grad=True),
+    "batched, of a Function": lambda T, x, y, z: gradcheck(T, product(T), x, y, check_batched_forward_grad=True),
+    "batched gradients need backward": lambda T, x, y, z: gradcheck(T, lambda x: x, x, check_batched_grad=True, check_backward_ad=False),
+    "without a graph": lambda T, x, y, z: gradcheck(T, lambda x: x.detach(), x),
+    "several outputs": lambda T, x, y, z: gradcheck(T, lambda x, y: (x * y, x.sum(), y.detach()), x, y),
+    "complex": lambda T, x, y, z: gradcheck(T, lambda z: z * z.conj() * z, z),
+    "complex, fast": lambda T, x, y, z: gradcheck(T, lambda z: z * z.conj() * z, z, fast_mode=True),
+    "complex to real": lambda T, x, y, z: gradcheck(T, lambda z: z.abs(), z),
+    "real to complex": lambda T, x, y, z: gradcheck(T, lambda x: x * (1 + 2j), x),
+    "forward over reverse": lambda T, x, y, z: T.autograd.gradgradcheck(lambda x, y: x**3 * y, (x, y), check_fwd_over_rev=True),
+    "forward over reverse only": lambda T, x, y, z: T.autograd.gradgradcheck(
+        lambda x, y: x**3 * y, (x, y), check_fwd_over_rev=True, check_rev_over_rev=False, check_undefined_grad=False),
+    "undefined needs reverse": lambda T, x, y, z: T.autograd.gradgradcheck(lambda x: x**3, (x,), check_fwd_over_rev=True, check_rev_over_rev=False),
+}  # fmt: skip
+
+
+def gradcheck(T, f, *inputs, **options):
+    return T.autograd.gradcheck(f, inputs, check_forward_ad=True, **options)
+
+
+@pytest.mark.parametrize("name", FORWARD)
+def test_forward_mode(name):
+    def program(T):
+        x = T.tensor([1.0, 2.0], dtype=T.float64, requires_grad=True)
+        y = T.tensor([3.0, 4.0], dtype=T.float64, requires_grad=True)
+        z = T.tensor([1 + 2j, 2 - 1j], dtype=T.complex128, requires_grad=True)
+        return FORWARD[name](T, x, y, z)
+
+    agree(program)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_wrong_tangent_is_found(fast):
+    x, y = (gg.ones(2, dtype=gg.float64, requires_grad=True) for _ in range(2))
+    with pytest.raises(GradcheckError, match="Jacobian computed with forward mode mismatch") as caught:
+        gg.autograd.gradcheck(product(gg, twice), (x, y), check_forward_ad=True, fast_mode=fast)
+    assert "by input 1[0]: finite differences say 1, jvp 2" in caught.value.__notes__[0]
+    assert gg.autograd.gradcheck(product(gg, twice), (x, y))
+
+
+def test_an_undefined_tangent_counts_as_zeros():
+    x, y = (gg.ones(2, dtype=gg.float64, requires_grad=True) for _ in range(2))
+    ones_for_none = lambda a, b, x, y: 0 * x + 1 if a is None or b is None else a * y + b * x
+    f = product(gg, ones_for_none, materialize=False, backward=lambda g, x, y: (None if g is None else g * y, None if g is None else g * x))
+    with pytest.raises(GradcheckError, match="Mismatch in tangent values for output with index"):
+        gg.autograd.gradcheck(f, (x, y), check_forward_ad=True)
+    assert gg.autograd.gradcheck(f, (x, y), check_forward_ad=True, check_undefined_grad=False)
 
 
 @pytest.mark.parametrize("name", ["sin", "exp", "tanh", "sigmoid", "log", "sqrt", "cumsum", "prod", "logsumexp", "softmax", "norm", "var"])
@@ -439,13 +512,13 @@ def test_the_engines_own_ops_pass(name, fast):
     x = gg.tensor([[0.3, 1.2, 2.0], [0.7, 0.9, 1.5]], dtype=gg.float64, requires_grad=True)
     op = getattr(gg, name)
     f = (lambda x: op(x, 1)) if name in ("cumsum", "logsumexp", "softmax") else op
-    assert gg.autograd.gradcheck(f, x, fast_mode=fast, check_batched_grad=True)
-    assert gg.autograd.gradgradcheck(f, x, fast_mode=fast)
+    assert gg.autograd.gradcheck(f, x, fast_mode=fast, check_batched_grad=True, check_forward_ad=True, check_batched_forward_grad=True)
+    assert gg.autograd.gradgradcheck(f, x, fast_mode=fast, check_fwd_over_rev=True)
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.smooth and r.name != "to"], ids=lambda r: r.name.replace(" ", "_"))
 def test_every_op_of_the_table_passes(row):
     xs = tensors(gg, row.inputs(0), True)
     call = lambda *xs: [o for o in listed(row.call(gg, *xs)) if isinstance(o, gg.Tensor)]  # noqa: E731
-    assert gg.autograd.gradcheck(call, xs, fast_mode=True)
-    assert gg.autograd.gradgradcheck(call, xs, fast_mode=True)
+    assert gg.autograd.gradcheck(call, xs, fast_mode=True, check_forward_ad=True, check_batched_forward_grad=True)
+    assert gg.autograd.gradgradcheck(call, xs, fast_mode=True, check_fwd_over_rev=True)

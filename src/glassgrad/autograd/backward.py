@@ -169,7 +169,7 @@ def grad(
     _tensors(wanted, "inputs")
     level = None
     if is_grads_batched and (size := _batch_size(outs, grads)) is not None:
-        level = BatchLevel(size)
+        level = BatchLevel(size, transform=False)
         grads = [None if g is None else enter(g, 0, level) for g in grads]
     starts = _start(outs, grads, create_graph)
     for x in wanted:

@@ -232,7 +232,7 @@ def _by_columns(func: Function, xs: list[Tensor]) -> tuple[Any, list[list[Tensor
     sizes = [x._data.size for x in xs]
     starts = [sum(sizes[:i]) for i in range(len(xs))]
     units = [eye(sum(sizes), dtype=x.dtype)[:, first : first + n].reshape(sum(sizes), *x.shape) for x, n, first in zip(xs, sizes, starts)]
-    batch, level = BatchLevel(sum(sizes)), DualLevel()
+    batch, level = BatchLevel(sum(sizes), transform=False), DualLevel(transform=False)
     running.levels += [batch, level]
     try:
         given, outputs = _call(func, [dual(x, enter(e, 0, batch), level) for x, e in zip(xs, units)], "jacobian", False)

@@ -19,6 +19,7 @@ from ..placement import Size
 from ..tensor import Tensor
 from .backward import grad
 from .function import Function
+from .gradcheck_forward import check_forward
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
@@ -57,8 +58,8 @@ def gradcheck(
     """Whether the gradients of `func` by its `inputs` that require grad are those of finite differences, within `atol + rtol·|numerical|`.
 
     Compares whole Jacobians, or with `fast_mode` their product with a random vector on either side. Also checks that backward is linear
-    in the incoming gradient, gives the same twice (within `nondet_tol`), and takes undefined gradients. Inputs should be float64. Raises
-    GradcheckError, or returns False without `raise_exception`; ValueError when no input requires grad. `masked` is of sparse tensors.
+    in the incoming gradient, gives the same twice (within `nondet_tol`), and takes undefined gradients; with `check_forward_ad` likewise the
+    tangents of forward mode. Inputs should be float64. Raises GradcheckError, or returns False without `raise_exception`; ValueError when no input requires grad. `masked` is of sparse tensors.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
 
     >>> import glassgrad as gg
@@ -71,11 +72,19 @@ def gradcheck(
         raise AssertionError("Setting check_batched_grad=True requires check_backward_ad to be True")
     if check_batched_forward_grad and not check_forward_ad:
         raise AssertionError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
-    if check_forward_ad:
-        raise NotImplementedError("gradcheck does not check forward mode here: leave check_forward_ad out")
     check = Check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes)
     try:
-        check.run(fast_mode, check_batched_grad, check_undefined_grad)
+        outputs = check.outputs()
+        if not outputs:
+            check.still()
+        parts = [
+            (check_forward_ad, lambda: check_forward(check, fast_mode, check_batched_forward_grad, check_undefined_grad, GradcheckError)),
+            (check_backward_ad, lambda: check.run(fast_mode, check_batched_grad, check_undefined_grad)),
+        ]
+        complex_ones = any(o.is_complex() for o in outputs)
+        for wanted, run in parts[::-1] if complex_ones else parts:
+            if outputs and wanted:
+                run()
     except GradcheckError:
         if raise_exception:
             raise
@@ -97,8 +106,10 @@ def gradgradcheck(
     """
     if not (check_fwd_over_rev or check_rev_over_rev):
         raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
-    if check_fwd_over_rev:
-        raise NotImplementedError("gradgradcheck does not check forward mode here: leave check_fwd_over_rev out")
+    if check_undefined_grad and not check_rev_over_rev:
+        raise AssertionError("Setting check_undefined_grad=True requires check_rev_over_rev to be True")
+    if check_batched_grad and not check_rev_over_rev:
+        raise AssertionError("Setting check_batched_grad=True requires check_rev_over_rev to be True")
     given = _tuple(inputs)
     if grad_outputs is None:
         rng = np.random.default_rng(0)
@@ -115,7 +126,7 @@ def gradgradcheck(
     return gradcheck(
         gradients, (*given, *starts), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception, nondet_tol=nondet_tol,
         check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes, check_batched_grad=check_batched_grad,
-        fast_mode=fast_mode, masked=masked,
+        check_forward_ad=check_fwd_over_rev, check_backward_ad=check_rev_over_rev, fast_mode=fast_mode, masked=masked,
     )  # fmt: skip
 
 
@@ -166,9 +177,6 @@ class Check:
 
     def run(self, fast: bool, batched: bool, undefined: bool) -> None:
         outputs = self.outputs()
-        if not outputs:
-            self._still()
-            return
         complex_ones = any(o._data.dtype.kind == "c" for o in outputs)
         for part, said in ((np.imag, IMAGINARY), (np.real, REAL)) if complex_ones else ((np.real, ""),):
             (self._fast if fast else self._slow)(part, said)
@@ -180,6 +188,9 @@ class Check:
 
     def outputs(self) -> tuple[Any, ...]:
         return _differentiable(self.func(*self.inputs))
+
+    def differentiable(self, outputs: Any) -> tuple[Any, ...]:
+        return _differentiable(outputs)
 
     def values(self, part: Any) -> list[np.ndarray]:
         """The outputs' real or imaginary parts."""
@@ -271,20 +282,20 @@ class Check:
                 fix="let backward keep no state; if the function is random by design, pass nondet_tol",
             )
 
-    def mismatch(self, said: str, i: int, j: int, n: str, a: str, numerical: np.ndarray, analytical: np.ndarray) -> GradcheckError:
+    def mismatch(self, said: str, i: int, j: int, n: str, a: str, numerical: np.ndarray, analytical: np.ndarray, forward: bool = False) -> GradcheckError:
         """The error for a gradient that is wrong, with the element that is worst."""
         row, column = np.unravel_index(int(np.argmax(np.nan_to_num(abs(analytical - numerical), nan=np.inf))), numerical.shape)
         x = np.unravel_index(int(row), self.needing[j]._data.shape)
         y = np.unravel_index(int(column), self.outputs()[i]._data.shape)
         at = lambda index: "" if not index else str([int(k) for k in index])  # noqa: E731
         return errors.explain(
-            GradcheckError(f"{said}Jacobian mismatch for output {i} with respect to input {j},\nnumerical:{n}\nanalytical:{a}\n"),
+            GradcheckError(f"{said}Jacobian {'computed with forward mode ' * forward}mismatch for output {i} with respect to input {j},\nnumerical:{n}\nanalytical:{a}\n"),
             f"worst is the derivative of output {i}{at(y)} by input {j}{at(x)}: finite differences say {numerical[row, column]:.6g}, "
-            f"backward {analytical[row, column]:.6g}",
-            fix="check the rule in backward; at a kink or a jump no derivative is right, and float32 inputs need a larger eps and atol",
+            f"{'jvp' if forward else 'backward'} {analytical[row, column]:.6g}",
+            fix=f"check the rule in {'jvp' if forward else 'backward'}; at a kink or a jump no derivative is right, and float32 inputs need a larger eps and atol",
         )
 
-    def _still(self) -> None:
+    def still(self) -> None:
         """Checks a function none of whose outputs requires grad: it must not depend on the inputs."""
         values = lambda: [np.array(o._data) for o in _tuple(self.func(*self.inputs))]  # noqa: E731
         if any(abs(n).max(initial=0) > self.eps for x in self.needing for n in self.numerical(x, values)):

@@ -55,7 +55,7 @@ def _next(function: Any, args: Any) -> Any:
     if function._anywhere:
         return None
     for level in levels:
-        if isinstance(level, DualLevel) or not _runs_on_batches(function):
+        if isinstance(level, DualLevel) or level.transform and not _runs_on_batches(function):
             return level
     return None
 

@@ -19,14 +19,14 @@ from ..tensor import Tensor
 
 
 class BatchLevel(Level):
-    """A running `vmap` over `size` examples."""
+    """A running `vmap` over `size` examples; not a `transform` where backward itself runs on a batch of gradients."""
 
-    __slots__ = ("size", "randomness")
+    __slots__ = ("size", "randomness", "transform")
     randomness: str
 
-    def __init__(self, size: int, randomness: str = "error"):
+    def __init__(self, size: int, randomness: str = "error", transform: bool = True):
         super().__init__()
-        self.size, self.randomness = size, randomness
+        self.size, self.randomness, self.transform = size, randomness, transform  # type: ignore[misc]
 
     def dropped(self, grad: Any) -> Any:
         if isinstance(grad, Layer) and grad.level is self:
