@@ -106,6 +106,7 @@ def take(T: Any, step: Step, tensors: list[Any], seen: list[Any]) -> None:
         tensors.append(made_of(T, kind, first, second))
         return
     x, y = tensors[first % len(tensors)], tensors[second % len(tensors)]
+    _attempt(lambda: x.grad_fn)  # PyTorch takes a view whose base has got a node for a leaf until somebody looks, and refuses to write to it
     with T.set_grad_enabled(T.is_grad_enabled() and kind != "write without grad"):
         made = _attempt(lambda: KINDS[kind][name](T, x, y, number))
     if isinstance(made, str):
