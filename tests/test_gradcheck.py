@@ -3,8 +3,8 @@
 import pytest
 
 import glassgrad as gg
-from glassgrad.autograd.gradcheck import GradcheckError
 from functions import make
+from glassgrad.autograd.gradcheck import GradcheckError
 from oracle import agree
 from table import ROWS
 from test_ops import listed, tensors

@@ -72,7 +72,7 @@ def leaf_in_place(view: bool = False, been: bool = False) -> RuntimeError:
 
 def op_of(node: str) -> str:
     """The name of an op from that of its node."""
-    return node.replace("Backward0", "").replace("Backward", "")
+    return node.removesuffix("0").removesuffix("Backward")
 
 
 FORBIDDEN_VIEWS = {

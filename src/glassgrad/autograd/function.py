@@ -433,7 +433,7 @@ def _placed(ctx: Context, node: Any, args: Any, outputs: list[Any]) -> list[Any]
             continue
         first = next(i for i, o in enumerate(outputs) if o is given) if several else 0
         place = node.output(nr) if node is not None and given._data.dtype.kind in "fc" and not _among(given, ctx.non_differentiable) else None
-        if first < nr:
+        if first < nr and (_among(given, dirty) or not _among(given, args)):
             out = placed[first]
         elif _among(given, dirty):
             _written(given, place)

@@ -59,7 +59,8 @@ def gradcheck(
 
     Compares whole Jacobians, or with `fast_mode` their product with a random vector on either side. Also checks that backward is linear
     in the incoming gradient, gives the same twice (within `nondet_tol`), and takes undefined gradients; with `check_forward_ad` likewise the
-    tangents of forward mode. Inputs should be float64. Raises GradcheckError, or returns False without `raise_exception`; ValueError when no input requires grad. `masked` is of sparse tensors.
+    tangents of forward mode. Inputs should be float64. Raises GradcheckError, or returns False without `raise_exception`; ValueError when no
+    input requires grad. `masked` is of sparse tensors.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
 
     >>> import glassgrad as gg
@@ -288,11 +289,12 @@ class Check:
         x = np.unravel_index(int(row), self.needing[j]._data.shape)
         y = np.unravel_index(int(column), self.outputs()[i]._data.shape)
         at = lambda index: "" if not index else str([int(k) for k in index])  # noqa: E731
+        mode, who = ("computed with forward mode ", "jvp") if forward else ("", "backward")
         return errors.explain(
-            GradcheckError(f"{said}Jacobian {'computed with forward mode ' * forward}mismatch for output {i} with respect to input {j},\nnumerical:{n}\nanalytical:{a}\n"),
+            GradcheckError(f"{said}Jacobian {mode}mismatch for output {i} with respect to input {j},\nnumerical:{n}\nanalytical:{a}\n"),
             f"worst is the derivative of output {i}{at(y)} by input {j}{at(x)}: finite differences say {numerical[row, column]:.6g}, "
-            f"{'jvp' if forward else 'backward'} {analytical[row, column]:.6g}",
-            fix=f"check the rule in {'jvp' if forward else 'backward'}; at a kink or a jump no derivative is right, and float32 inputs need a larger eps and atol",
+            f"{who} {analytical[row, column]:.6g}",
+            fix=f"check the rule in {who}; at a kink or a jump no derivative is right, and float32 inputs need a larger eps and atol",
         )
 
     def still(self) -> None:

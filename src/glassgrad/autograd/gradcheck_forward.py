@@ -93,8 +93,9 @@ def _undefined(check: Check, wrong: type[Exception]) -> None:
         for i, (a, b) in enumerate(zip(without, zeros)):
             if not np.allclose(a, b):
                 raise errors.explain(
-                    wrong(f"Mismatch in tangent values for output with index: {i} when input: {x!r} has an undefined tangent value.  Got: {a} but expected: {b}"),
-                    "jvp of a Function with set_materialize_grads(False) gets None for an input that does not move: it counts as zeros",
+                    wrong(f"Mismatch in tangent values for output with index: {i} when input: {x!r} has an undefined tangent value."),
+                    f"got {a.tolist()} without a tangent, and {b.tolist()} with a tangent of zeros",
+                    fix="jvp of a Function with set_materialize_grads(False) gets None for an input that does not move: it counts as zeros",
                 )
 
 

@@ -189,7 +189,9 @@ def _zeros(x: Any) -> Any:
 
 
 def _is_view_of(out: Tensor, tensors: Any) -> bool:
-    return out._memory is not None and out._is_view() and any(isinstance(t, Tensor) and t._memory is not None and t._memory.root is out._memory.root for t in tensors)
+    if out._memory is None or not out._is_view():
+        return False
+    return any(isinstance(t, Tensor) and t._memory is not None and t._memory.root is out._memory.root for t in tensors)
 
 
 def _moving(out: Tensor, tangent: Any, level: DualLevel, written: Any, view: bool) -> Tensor:

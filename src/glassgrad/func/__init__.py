@@ -11,5 +11,6 @@ from .batching import vmap
 from .forward import jvp, linearize
 from .jacobians import hessian, jacfwd, jacrev
 from .reverse import grad, grad_and_value, vjp
+from .stateful import functional_call, functionalize, stack_module_state
 
-__all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "vjp", "vmap"]
+__all__ = ["functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state", "vjp", "vmap"]

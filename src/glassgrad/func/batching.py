@@ -16,8 +16,8 @@ from ..ops.joins import cat
 from ..ops.levels import levels_of, running
 from ..ops.random import get_rng_state, set_rng_state
 from ..tensor import Tensor
-from .reverse import name_of, named_like
 from ..trees import LEAF, Structure, flatten, spread
+from .reverse import name_of, named_like
 
 
 def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None) -> Callable[..., Any]:

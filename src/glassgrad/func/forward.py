@@ -11,8 +11,8 @@ from ..levels.borders import part
 from ..levels.dual import DualLevel
 from ..ops.levels import levels_of, running
 from ..tensor import Tensor
-from .reverse import chosen_args, outputs_of, positions, replaced_args, vjp_at
 from ..trees import apply, flatten
+from .reverse import chosen_args, outputs_of, positions, replaced_args, vjp_at
 
 JVP = "jvp(f, primals, tangents)"
 

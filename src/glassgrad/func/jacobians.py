@@ -9,10 +9,10 @@ import numpy as np
 
 from ..ops.joins import cat, split
 from ..tensor import Tensor
+from ..trees import flatten
 from .batching import vmap
 from .forward import jvp_at
 from .reverse import chosen_args, named_like, positions, vjp_at
-from ..trees import flatten
 
 
 def _basis(tensors: list[Tensor], start: int = 0, stop: int | None = None) -> list[Tensor]:

@@ -1,9 +1,11 @@
-"""PyTorch's `nn`: so far the activations of `nn.functional`."""
+"""PyTorch's `nn`: modules, their layers and losses."""
 
-from . import functional
-
-__all__ = ["functional"]
+from . import functional, init, parameter
+from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .linear import Bilinear, Identity, Linear
+from .module import Module
+from .parameter import Buffer, Parameter
 
 
 def __getattr__(name: str) -> object:
-    raise AttributeError(f"glassgrad.nn has no {name!r} yet: so far it holds the activations of nn.functional")
+    raise AttributeError(f"glassgrad.nn has no {name!r} yet")

@@ -17,6 +17,7 @@ from ..graph.modes import inferring, mode, packing
 from ..graph.node import Node, count
 from ..graph.saved import SavedTensor, pack_saved
 from ..graph.views import alias
+from ..parameter import Parameter
 from ..tensor import Tensor
 from .arrays import PLAIN as PLAIN_TYPES
 from .arrays import chosen
@@ -47,7 +48,7 @@ def build(op: Op) -> None:
     space: dict[str, Any] = {"rule_" + t: r for t, r in op.rules.items()}
     space |= {"chain_" + t: _chain(r) for t, r in op.rules.items() if callable(r)}
     space |= dict(
-        __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, NUMBERS=NUMBERS, REALS=NUMBERS - {complex}, INTEGERS=INTEGERS, mode=mode,
+        __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, Parameter=Parameter, NUMBERS=NUMBERS, REALS=NUMBERS - {complex}, INTEGERS=INTEGERS, mode=mode,
         new=new, wrap=Tensor._wrap, count=count, ndarray=ndarray, f32=f32, f64=f64, F32=F32, F64=F64, general=general, refuse=refuse,
         into=into, sum_to=sum_to, fit=fit, conj=conj, saved=saved, saved_tensor=saved_tensor, saved_result=saved_result,
         materialize=materialize, alias=alias, mark=mark, inferring=inferring, packing=packing, pack_saved=pack_saved,
@@ -224,11 +225,11 @@ def _unpack(op: Op, name: str, graph: bool) -> list[str]:
             return [f"{name} = saved_tensor(n, {name!r})"]
         return [
             f"{name} = n.s_{name}",
-            f"if type({name}) is Tensor:",
+            f"if (kind_of := type({name})) is Tensor or kind_of is Parameter:",
             f"    m = {name}._memory",
             f"    if m is not None and m.version != n.v_{name}: raise n.stale({name!r}, {name}, n.v_{name})",
             f"    {name} = {name}._data",
-            f"elif type({name}) not in NUMBERS: {name} = saved(n, {name}, {name!r})",
+            f"elif kind_of not in NUMBERS: {name} = saved(n, {name}, {name!r})",
         ]
     return [f"{name} = n.{name}"]
 
@@ -302,7 +303,7 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
         else:
             b = op.tensors[1]
             lines += [
-                f"    if type({b}) is Tensor:",
+                f"    if (kind_of := type({b})) is Tensor or kind_of is Parameter:",
                 f"        a_{b} = {b}._data",
                 "        if k is ndarray:",
                 "            d = a_self.dtype",
@@ -319,7 +320,7 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
                 f"        else: {generally}",
                 f"        r = forward(a_self, a_{b}{tail})",
                 "        number = False",
-                f"    elif type({b}) in REALS and (k is f32 or k is f64 or (k is ndarray and ((d := a_self.dtype) is F32 or d is F64))):",
+                f"    elif kind_of in REALS and (k is f32 or k is f64 or (k is ndarray and ((d := a_self.dtype) is F32 or d is F64))):",
                 f"        r = forward(a_self, {b}{tail})",
                 "        number = True",
                 f"    else: {generally}",

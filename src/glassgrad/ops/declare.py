@@ -159,7 +159,7 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None, fills: bool 
                     if memory is None or memory.inference:
                         memory = memory_to_write(input)
                     memory = memory.root
-                    if memory.shared and type(other) is Tensor and other._memory is not None and other._memory.root is memory:
+                    if memory.shared and isinstance(other, Tensor) and other._memory is not None and other._memory.root is memory:
                         refuse_overlap(data, b)
                     try:
                         ufunc(data, b, data)

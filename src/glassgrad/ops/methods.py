@@ -65,9 +65,9 @@ def _power(self: Tensor, exponent: Any) -> Any:
 
 
 def _matmul(self: Tensor, other: Any) -> Any:
-    if type(other) is Tensor:
+    if isinstance(other, Tensor):
         return products._matmul(self, other)
-    return products.matmul(self, numpy_protocol._tensor(other)) if isinstance(other, (Tensor, np.ndarray)) else NotImplemented
+    return products.matmul(self, numpy_protocol._tensor(other)) if isinstance(other, np.ndarray) else NotImplemented
 
 
 def _invert(self: Tensor) -> Any:
