@@ -72,7 +72,8 @@ def leaf_in_place(view: bool = False, been: bool = False) -> RuntimeError:
 
 def op_of(node: str) -> str:
     """The name of an op from that of its node."""
-    return node.removesuffix("0").removesuffix("Backward")
+    op, _, number = node.rpartition("Backward")
+    return op + number.removeprefix("0")
 
 
 FORBIDDEN_VIEWS = {

@@ -1,7 +1,7 @@
 """PyTorch's `nn`: modules, their layers and losses."""
 
 from . import functional, init, parameter
-from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .linear import Bilinear, Identity, Linear
 from .module import Module
 from .parameter import Buffer, Parameter

@@ -178,7 +178,7 @@ class Hooks:
     def _hook_last_node(self, result: Any) -> None:
         tensor = result
         while not isinstance(tensor, Tensor):
-            tensor = next((v for v in tensor.values() if isinstance(v, Tensor))) if isinstance(tensor, dict) else tensor[0]
+            tensor = next(v for v in tensor.values() if isinstance(v, Tensor)) if isinstance(tensor, dict) else tensor[0]
         node = tensor.grad_fn
         if node is not None:
             for hook in self._backward_hooks.values():

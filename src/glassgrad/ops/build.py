@@ -320,7 +320,7 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
                 f"        else: {generally}",
                 f"        r = forward(a_self, a_{b}{tail})",
                 "        number = False",
-                f"    elif kind_of in REALS and (k is f32 or k is f64 or (k is ndarray and ((d := a_self.dtype) is F32 or d is F64))):",
+                "    elif kind_of in REALS and (k is f32 or k is f64 or (k is ndarray and ((d := a_self.dtype) is F32 or d is F64))):",
                 f"        r = forward(a_self, {b}{tail})",
                 "        number = True",
                 f"    else: {generally}",

@@ -138,17 +138,17 @@ def opaque(name: str, forward: Any, ufunc: Any = None, doc: str | None = None, r
     return call
 
 
-def in_place(call: Any, ufunc: Any = None, name: str | None = None, fills: bool = False) -> Any:
+def in_place(call: Any, ufunc: Any = None, name: str | None = None, fills: bool = False, method: bool = True) -> Any:
     """The form of an op that writes into its first input, as the method `name_`: values, versions, graph.
 
-    One that `fills` may write into an expanded tensor.
+    One that `fills` may write into an expanded tensor. Without `method` it does not become one of Tensor's.
     """
     op: Op | None = getattr(call, "op", None)
     name = name or call.__name__ + "_"
     keeps_self = op is None or any("self" in w for w in op.wants.values())
     ufunc = ufunc or (op.ufunc if op is not None and len(op.tensors) == 2 else None)
 
-    def method(input: Any, *args: Any, **kwargs: Any) -> Any:
+    def write_into(input: Any, *args: Any, **kwargs: Any) -> Any:
         data = input._data
         if not mode.grad or not (input._needs or any_needs(args) or any_needs(kwargs.values())):
             if ufunc is not None and type(data) is np.ndarray and len(args) == 1 and not kwargs:
@@ -200,10 +200,11 @@ def in_place(call: Any, ufunc: Any = None, name: str | None = None, fills: bool 
         memory.writer = (frame.f_code, frame.f_lasti)
         return input
 
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"`{name.rstrip('_')}` written into the tensor itself, which is returned."
-    setattr(Tensor, name, method)
-    return method
+    write_into.__name__ = write_into.__qualname__ = name
+    write_into.__doc__ = f"`{name.rstrip('_')}` written into the tensor itself, which is returned."
+    if method:
+        setattr(Tensor, name, write_into)
+    return write_into
 
 
 def _refuse_overlaps(input: Any, args: tuple[Any, ...], at_all: bool) -> None:
