@@ -197,3 +197,8 @@ UNTABLED = {
     "_embed_diagonal": "the transpose of diagonal: likewise", "_real": "complex: test_ops.py", "_imag": "complex: test_ops.py",
     "_conj": "complex: test_ops.py",
 }  # fmt: skip
+
+import table_nn  # noqa: E402 - its rows are made with what stands above
+
+ROWS += table_nn.ROWS
+UNTABLED |= table_nn.UNTABLED

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(gg.__file__).parent
 # A room may import from those on the lines above its own, and from its own line.
 ORDER = [
     ["version"], ["dtypes"], ["errors"], ["recording", "printing", "placement", "cuda", "backends", "trees"], ["graph"], ["tensor"], ["parameter"],
-    ["queries", "ops.blocks", "ops.op", "ops.docs"], ["ops.arrays"], ["ops.levels"], ["ops.runtime"], ["ops.build"], ["ops.declare"], ["ops.elementwise"], ["ops.reductions"], ["ops.shapes"], ["ops.extremes"],
+    ["queries", "ops.blocks", "ops.op", "ops.docs"], ["ops.arrays"], ["ops.windows"], ["ops.levels"], ["ops.runtime"], ["ops.build"], ["ops.declare"], ["ops.elementwise"], ["ops.reductions"], ["ops.shapes"], ["ops.extremes"],
     ["ops.joins", "ops.products", "ops.indexing", "ops.gathers"], ["ops.creation"], ["ops.random", "ops.legacy", "ops.copies"], ["ops.numpy_protocol"], ["ops.methods"], ["levels"], ["autograd"],
     ["func"], ["nn", "utils"], ["descent"], ["study"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip

@@ -80,7 +80,12 @@ def test_gradients_and_their_gradients(row):
         agree(program, str(sample), rtol=1e-6 if row.name == "to" else 1e-9, atol=1e-10)
 
 
-@each
+OTHER_NODES = {  # put together here from operations that show what they do, one node in PyTorch, or the other way round
+    "pairwise_distance", "soft_margin_loss", "embedding_bag", "pad circular 1d", "pad circular 2d", "pad circular 3d", "attention", "attention causal",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.name not in OTHER_NODES], ids=lambda r: r.name.replace(" ", "_"))
 def test_graph_names(row):
     inputs = row.inputs(0)
     agree(lambda T: [o.grad_fn.name() for o in listed(row.call(T, *tensors(T, inputs, True))) if o.requires_grad])

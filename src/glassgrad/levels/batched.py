@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import arrays, indexing
+from ..ops import arrays, indexing, windows
 from ..ops.levels import Layer, Level, running
 from ..tensor import Tensor
 
@@ -439,6 +439,17 @@ def _picks(function: Any, put: bool = False) -> Any:
     return rule
 
 
+def _images(function: Any) -> Any:
+    """A function of images (N, C, …): those of all examples at once."""
+
+    def rule(level: BatchLevel, x: Any, *args: Any, **kwargs: Any) -> Any:
+        v = x.value
+        out = function(v.reshape((v.shape[0] * v.shape[1], *v.shape[2:])), *args, **kwargs)
+        return Batched(out.reshape((v.shape[0], v.shape[1], *out.shape[1:])), level)
+
+    return rule
+
+
 def _equal(level: BatchLevel, *args: Any, **kwargs: Any) -> Any:
     raise RuntimeError("Batching rule not implemented for aten::equal. We could not generate a fallback.")
 
@@ -471,6 +482,8 @@ RULES: dict[Any, Callable[..., Any]] = {
     np.dot: _dot,
     operator.getitem: _getitem, arrays.take: _take, arrays.embed: _embed, arrays.embed_add: _embed_add, indexing._placed: _placed,
     arrays.pick: _picks(arrays.pick), arrays.put_back: _picks(arrays.put_back), np.take_along_axis: _picks(np.take_along_axis),
+    **{f: _images(f) for f in (windows.columns, windows.add_back, windows.window_sums, windows.spread_sums, windows.window_argmax)},
+    windows.pad_with: _elementwise(windows.pad_with),
     np.array_equal: _equal, np.nonzero: _nonzero, np.argwhere: _nonzero,
     np.shape: lambda level, a: a.shape, np.ndim: lambda level, a: a.ndim, np.size: lambda level, a, axis=None: a.size if axis is None else a.shape[axis],
 }  # fmt: skip

@@ -16,7 +16,7 @@ from ..dtypes import NUMBERS
 from ..graph.engine import run
 from ..graph.modes import enable_grad
 from ..graph.node import edge_of
-from ..ops import arrays, indexing, numpy_protocol
+from ..ops import arrays, indexing, numpy_protocol, windows
 from ..ops.levels import Layer, Level, layers_in, levels_of, of_levels, told_apart
 from ..ops.op import OPS, UFUNCS, Op
 from ..tensor import Tensor
@@ -92,7 +92,7 @@ class Dual(Layer):
         if ufunc is np.power and tangents[1] is None and type(primals[1]) in NUMBERS:
             op: Any = OPS["_pow_number"]
             primals, statics = primals[:1], {"exponent": primals[1]}
-        elif ufunc is np.maximum and type(primals[1]) is int:
+        elif ufunc is np.maximum and type(primals[1]) is int and primals[1] == 0:
             op, primals, statics = OPS["relu"], primals[:1], {}
         else:
             op, statics = OPS["_pow_tensor"] if ufunc is np.power else getattr(UFUNCS.get(ufunc), "op", None), {}
@@ -111,6 +111,8 @@ class Dual(Layer):
         if function in JOINS:
             zeros = type(primals[0])(np.zeros_like(p) if t is None else t for p, t in zip(primals[0], tangents[0]))
             return self._result(function(*primals, **plain), function(zeros, *primals[1:], **plain))
+        if function is windows.pad_with:
+            return self._result(function(*primals, **plain), function(tangents[0], primals[1]))
         if function is np.where:
             return self._result(np.where(*primals), np.where(primals[0], *[0 if t is None else t for t in tangents[1:]]))
         if function is indexing._placed:
@@ -236,8 +238,9 @@ LINEAR = frozenset({
     np.sum, np.mean, np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze, np.broadcast_to, np.flip, np.roll,
     np.tile, np.repeat, np.tril, np.triu, np.trace, np.diagonal, np.real, np.imag, np.copy, np.cumsum, np.astype, np.take, np.take_along_axis,
     operator.getitem, arrays.astype, arrays.embed, arrays.embed_add, arrays.diagonal, arrays.embed_diagonal, arrays.take, arrays.pick, arrays.put_back,
+    windows.columns, windows.add_back, windows.window_sums, windows.spread_sums,
 })  # fmt: skip
 BILINEAR = frozenset({np.matmul, np.multiply, np.dot, np.inner, np.outer})
 JOINS = frozenset({np.concatenate, np.stack})
-CONSTANT = frozenset({np.zeros_like, np.ones_like, np.full_like, np.argmax, np.argmin, np.argsort, np.round, np.around, np.fix, np.all, np.any,
+CONSTANT = frozenset({windows.window_argmax, np.zeros_like, np.ones_like, np.full_like, np.argmax, np.argmin, np.argsort, np.round, np.around, np.fix, np.all, np.any,
                       arrays.sign, arrays.passed, np.shape, np.ndim, np.size, np.isclose, np.allclose, np.array_equal})  # fmt: skip

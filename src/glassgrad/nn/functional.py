@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from ..ops import elementwise as _elementwise
@@ -137,9 +136,3 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     tensor([-1000.,     0.])
     """
     return _reductions.log_softmax(input, implicit_dim("log_softmax", input.ndim, dim, _stacklevel), dtype=dtype)
-
-
-def __getattr__(name: str) -> Any:
-    if name == "multi_head_attention_forward":
-        return importlib.import_module("..multihead", __name__).multi_head_attention_forward
-    raise AttributeError(f"glassgrad.nn.functional has no {name!r}")

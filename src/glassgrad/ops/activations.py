@@ -11,8 +11,8 @@ from .. import errors
 from ..tensor import Tensor
 from . import arrays
 from .creation import zeros_like
-from .declare import elementwise, in_place, selects
-from .elementwise import sigmoid, tanh
+from .declare import elementwise, in_place, selects, vjp
+from .elementwise import tanh
 from .random import Generator, default_generator
 from .reductions import softmax
 from .shapes import view
@@ -69,6 +69,27 @@ _prelu = elementwise("_prelu", lambda self, weight: arrays.where(self > 0, self,
                      lambda self: arrays.where(self > 0, 0, self), node="PreluKernelBackward0", floats=False, method=False, refuses=_kinds("prelu_cpu"))  # fmt: skip
 
 
+def _both(x: Any, dim: int) -> tuple[Any, Any]:
+    """The two halves along a dim."""
+    half = x.shape[dim] // 2
+    lead = (slice(None),) * dim
+    return x[(*lead, slice(half))], x[(*lead, slice(half, None))]
+
+
+def _gated(self: Any, dim: int) -> Any:
+    a, b = _both(self, dim)
+    return a * arrays.sigmoid(b)
+
+
+def _gated_vjp(grad: Any, self: Any, dim: int) -> Any:
+    a, b = _both(self, dim)
+    open_ = arrays.sigmoid(b)
+    return np.concatenate([grad * open_, grad * a * open_ * (1 - open_)], axis=dim)
+
+
+_glu = vjp("_glu", _gated, node="GluBackward0", method=False, self=_gated_vjp)
+
+
 def _in_place_form(call: Any, name: str) -> Any:
     return in_place(call, None, name, method=False)
 
@@ -118,7 +139,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return (celu_ if inplace else _celu)(input, alpha)
 
 
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """x · Φ(x), Φ being the normal distribution function, or with "tanh" its approximation ½(1 + tanh(√(2/π)(x + 0.044715 x³))).
 
     Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units", 2016.
@@ -195,6 +216,8 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else value."""
+    if not input.is_floating_point() and not input.is_complex():
+        threshold, value = int(threshold), int(value)
     return (threshold_ if inplace else _threshold)(input, threshold, value)
 
 
@@ -235,8 +258,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim % input.ndim} is size {input.shape[dim]}")
     if not input.is_floating_point():
         raise errors.no_kernel("glu_cpu", input._data.dtype)
-    a, b = input.chunk(2, dim)
-    return a * sigmoid(b)
+    return _glu(input, dim % input.ndim)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..graph.modes import mode
 from ..tensor import Tensor
 from . import arrays
 from . import elementwise as e
@@ -24,6 +25,15 @@ from .shapes import broadcast_to, reshape
 
 FLOOR = 1e-12  # of x · (1 - x) in the derivative of the binary cross-entropy
 LOWEST = -100  # of the logarithms in its value
+
+
+def constant(of: str, name: str, t: Tensor | None) -> None:
+    """Raises where an argument requires grad that has no derivative."""
+    if t is not None and t.requires_grad and mode.grad:
+        raise errors.explain(
+            RuntimeError(f"The function '{of}' is not differentiable with respect to argument '{name}'. This input cannot have requires_grad True."),
+            where=errors.line_of(errors.users_place()), fix=f"pass {name}.detach()",
+        )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------ two classes
@@ -52,14 +62,15 @@ _bce_logits = vjp(
         shared(grad, self, reduction) * weight * ((pos_weight - 1) * arrays.softplus(-self) - self)))  # fmt: skip
 
 
-def _weight(weight: Tensor | None, like: Tensor) -> Tensor:
+def _weight(weight: Tensor | None, like: Tensor, name: str = "weight", of: str = "binary_cross_entropy") -> Tensor:
     """A weight for each element; 1 where none is given."""
+    constant(of, name, weight)
     return Tensor._wrap(like._data.dtype.type(1)) if weight is None else broadcast_to(weight, like.shape)
 
 
 def _probabilities(x: Tensor, what: str) -> None:
     values = raw(x._data)
-    if values.size and not (np.min(values) >= 0 and np.max(values) <= 1):
+    if type(values) in arrays.PLAIN and values.size and not (np.min(values) >= 0 and np.max(values) <= 1):
         raise errors.explain(
             RuntimeError(f"all elements of {what} should be between 0 and 1"), f"they lie between {np.min(values):.6g} and {np.max(values):.6g}",
             errors.line_of(errors.users_place()), "take the sigmoid first, or binary_cross_entropy_with_logits of the values as they are",
@@ -104,7 +115,8 @@ def binary_cross_entropy_with_logits(
         raise ValueError(f"Target size ({target.size()}) must be the same as input size ({input.size()})")
     if not target.is_floating_point():
         target = target.to(input.dtype)
-    return _bce_logits(input, target, _weight(weight, input), _weight(pos_weight, input), REDUCTIONS[reduction])
+    return _bce_logits(input, target, _weight(weight, input, of="binary_cross_entropy_with_logits"),
+                       _weight(pos_weight, input, "pos_weight", "binary_cross_entropy_with_logits"), REDUCTIONS[reduction])
 
 
 # ------------------------------------------------------------------------------------------------ one class of many
@@ -149,6 +161,7 @@ def _classes(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index:
             )  # fmt: skip
     if weight is None:
         return Tensor._wrap(np.ones(count, input._data.dtype))
+    constant("nll_loss_forward", "weight", weight)
     if weight.ndim != 1 or weight.numel() != count:
         raise RuntimeError(f"weight tensor should be defined either for all {count} classes or no classes but got weight tensor of shape: {list(weight.shape)}")
     return weight

@@ -29,41 +29,41 @@ FUNCTIONS |= {windows.columns: _columns, windows.add_back: _add_back}
 # ------------------------------------------------------------------------------------------------ forward
 # Columns have shape (N, groups, C / groups · Πkernel, windows), kernels (groups, O / groups, C / groups · Πkernel).
 def _grouped(columns: Any, groups: int) -> Any:
-    n, rows, many = np.shape(columns)
+    n, rows, many = columns.shape
     return np.reshape(columns, (n, groups, rows // groups, many))
 
 
 def _kernels(weight: Any, groups: int) -> Any:
-    shape = np.shape(weight)
+    shape = weight.shape
     return np.reshape(weight, (groups, shape[0] // groups, math.prod(shape[1:])))
 
 
 def _convolved(self: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    kernel = np.shape(weight)[2:]
-    many = counts(np.shape(self)[2:], kernel, stride, padding, dilation)
+    kernel = tuple(weight.shape[2:])
+    many = counts(self.shape[2:], kernel, stride, padding, dilation)
     columns = _grouped(windows.columns(self, kernel, stride, padding, dilation), groups)
-    return np.reshape(np.matmul(_kernels(weight, groups), columns), (np.shape(self)[0], np.shape(weight)[0], *many))
+    return np.reshape(np.matmul(_kernels(weight, groups), columns), (self.shape[0], weight.shape[0], *many))
 
 
 def _by_input(grad: Any, weight: Any, self_shape: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    flat = _grouped(np.reshape(grad, (np.shape(grad)[0], np.shape(grad)[1], math.prod(np.shape(grad)[2:]))), groups)
+    flat = _grouped(np.reshape(grad, (grad.shape[0], grad.shape[1], math.prod(grad.shape[2:]))), groups)
     columns = np.matmul(np.swapaxes(conj(_kernels(weight, groups)), -1, -2), flat)
-    shape = np.shape(columns)
-    return windows.add_back(np.reshape(columns, (shape[0], shape[1] * shape[2], shape[3])), tuple(self_shape[2:]), np.shape(weight)[2:], stride, padding, dilation)
+    shape = columns.shape
+    return windows.add_back(np.reshape(columns, (shape[0], shape[1] * shape[2], shape[3])), tuple(self_shape[2:]), tuple(weight.shape[2:]), stride, padding, dilation)
 
 
 def _by_weight(grad: Any, self: Any, weight_shape: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    flat = _grouped(np.reshape(grad, (np.shape(grad)[0], np.shape(grad)[1], math.prod(np.shape(grad)[2:]))), groups)
+    flat = _grouped(np.reshape(grad, (grad.shape[0], grad.shape[1], math.prod(grad.shape[2:]))), groups)
     columns = _grouped(windows.columns(self, tuple(weight_shape[2:]), stride, padding, dilation), groups)
     return np.reshape(np.sum(np.matmul(flat, np.swapaxes(conj(columns), -1, -2)), axis=0), tuple(weight_shape))
 
 
 def _by_bias(grad: Any) -> Any:
-    return np.sum(grad, axis=(0, *range(2, np.ndim(grad))))
+    return np.sum(grad, axis=(0, *range(2, grad.ndim)))
 
 
 def _with_bias(value: Any, bias: Any) -> Any:
-    wide = np.reshape(bias, (-1,) + (1,) * (np.ndim(value) - 2))
+    wide = np.reshape(bias, (-1,) + (1,) * (value.ndim - 2))
     return np.add(value, wide, out=value) if type(value) is np.ndarray and type(wide) is np.ndarray else value + wide
 
 

@@ -169,7 +169,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = var * ones_like(input)
-    elif (var < 0).any():
+    elif isinstance(var._data, (np.ndarray, np.generic)) and (var < 0).any():
         raise ValueError("var has negative entry/entries")
     if var.size() != input.size():
         if input.size()[:-1] == var.size():
@@ -178,8 +178,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
             raise ValueError("var is of incorrect size")
     if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not valid")
-    floor = var.clone()
-    floor = where(floor < eps, ones_like(floor) * eps, floor.detach()) if not var.requires_grad else var + (var.detach().clamp(min=eps) - var.detach())
+    floor = var + (clamp_min(var, eps) - var).detach()  # what the floor adds is a constant
     values = 0.5 * (e.log(floor) + (input - target) ** 2 / floor)  # type: ignore[operator]
     if full:
         values = values + 0.5 * math.log(2 * math.pi)

@@ -15,7 +15,7 @@ from ..graph.modes import no_grad
 from ..tensor import Tensor
 from . import elementwise as e
 from .declare import vjp
-from .elementwise import add, mul
+from .elementwise import mul
 from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
 from .reductions import mean, norm
@@ -31,39 +31,69 @@ def _scale(x: Any, dims: tuple[int, ...], eps: float) -> tuple[Any, Any]:
     return centred * inverse, inverse
 
 
-def _by_self(grad: Any, self: Any, dims: tuple[int, ...], eps: float) -> Any:
-    unit, inverse = _scale(self, dims, eps)
-    return (grad - np.mean(grad, axis=dims, keepdims=True) - unit * np.mean(grad * unit, axis=dims, keepdims=True)) * inverse
+# `seen` is the shape in which the dims are counted (the groups apart), `wide` that of weight and bias in it
+def _value(self: Any, seen: Any, dims: Any, eps: float) -> Any:
+    return np.reshape(_scale(np.reshape(self, seen), dims, eps)[0], self.shape)
 
 
-def _affine_value(self: Any, weight: Any, bias: Any, dims: Any, eps: float, wide: Any) -> Any:
-    return _scale(self, dims, eps)[0] * np.reshape(weight, wide) + np.reshape(bias, wide)
+def _by_self(grad: Any, self: Any, seen: Any, dims: Any, eps: float) -> Any:
+    unit, inverse = _scale(np.reshape(self, seen), dims, eps)
+    grad = np.reshape(grad, seen)
+    grad = (grad - np.mean(grad, axis=dims, keepdims=True) - unit * np.mean(grad * unit, axis=dims, keepdims=True)) * inverse
+    return np.reshape(grad, self.shape)
+
+
+def _affine_value(self: Any, weight: Any, bias: Any, seen: Any, dims: Any, eps: float, wide: Any) -> Any:
+    unit = _scale(np.reshape(self, seen), dims, eps)[0]
+    return np.reshape(unit * np.reshape(weight, wide) + np.reshape(bias, wide), self.shape)
+
+
+def _affine_by_self(grad: Any, self: Any, weight: Any, seen: Any, dims: Any, eps: float, wide: Any) -> Any:
+    return _by_self(np.reshape(grad, seen) * np.reshape(weight, wide), self, seen, dims, eps)
+
+
+def _affine_by_weight(grad: Any, self: Any, weight_shape: Any, seen: Any, dims: Any, eps: float, wide: Any) -> Any:
+    unit = _scale(np.reshape(self, seen), dims, eps)[0]
+    return np.reshape(sum_to(np.reshape(grad, seen) * unit, wide), tuple(weight_shape))
+
+
+def _affine_by_bias(grad: Any, bias_shape: Any, seen: Any, wide: Any) -> Any:
+    return np.reshape(sum_to(np.reshape(grad, seen), wide), tuple(bias_shape))
 
 
 def _normalizers(name: str, node: str) -> tuple[Any, Any]:
     """The op of one kind of layer, without and with a weight and a bias (of the shape `wide` where they meet the input)."""
-    plain = vjp(name, lambda self, dims, eps: _scale(self, dims, eps)[0], node=node, method=False, self=_by_self)
-    affine = vjp(
-        name + "_affine", _affine_value, node=node, method=False,
-        self=lambda grad, self, weight, dims, eps, wide: _by_self(grad * np.reshape(weight, wide), self, dims, eps),
-        weight=lambda grad, self, weight_shape, dims, eps, wide: np.reshape(sum_to(grad * _scale(self, dims, eps)[0], wide), tuple(weight_shape)),
-        bias=lambda grad, bias_shape, wide: np.reshape(sum_to(grad, wide), tuple(bias_shape)))  # fmt: skip
+    plain = vjp(name, _value, node=node, method=False, self=_by_self)
+    affine = vjp(name + "_affine", _affine_value, node=node, method=False, self=_affine_by_self, weight=_affine_by_weight, bias=_affine_by_bias)
     return plain, affine
 
 
+def _running_value(self: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float, wide: Any) -> Any:
+    scale = weight / np.sqrt(var + eps)
+    return self * np.reshape(scale, wide) + np.reshape(bias - mean * scale, wide)
+
+
+_batch_norm_running = vjp(
+    "_batch_norm_running", _running_value, node="NativeBatchNormBackward0", method=False, tensors=("self", "weight", "bias", "mean", "var"),
+    self=lambda grad, weight, var, eps, wide: grad * np.reshape(weight / np.sqrt(var + eps), wide),
+    weight=lambda grad, self, mean, var, eps, wide: np.reshape(
+        sum_to(grad * ((self - np.reshape(mean, wide)) / np.sqrt(np.reshape(var, wide) + eps)), wide), (-1,)),
+    bias=lambda grad, wide: np.reshape(sum_to(grad, wide), (-1,)))  # fmt: skip
 LAYER = _normalizers("_layer_norm", "NativeLayerNormBackward0")
 BATCH = _normalizers("_batch_norm", "NativeBatchNormBackward0")
 GROUP = _normalizers("_group_norm", "NativeGroupNormBackward0")
 
 
-def _applied(ops: tuple[Any, Any], x: Tensor, weight: Tensor | None, bias: Tensor | None, dims: tuple[int, ...], eps: float, wide: tuple[int, ...]) -> Tensor:
+def _applied(
+    ops: tuple[Any, Any], x: Tensor, weight: Tensor | None, bias: Tensor | None, seen: tuple[int, ...], dims: tuple[int, ...], eps: float, wide: tuple[int, ...]
+) -> Tensor:
     plain, affine = ops
     if weight is None and bias is None:
-        return plain(x, dims, eps)
+        return plain(x, seen, dims, eps)
     dtype = x._data.dtype
     one = Tensor._wrap(np.ones(math.prod(wide), dtype)) if weight is None else weight
     zero = Tensor._wrap(np.zeros(math.prod(wide), dtype)) if bias is None else bias
-    return affine(x, one, zero, dims, eps, wide)
+    return affine(x, one, zero, seen, dims, eps, wide)
 
 
 def _floating(name: str, input: Tensor) -> None:
@@ -99,7 +129,7 @@ def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = Non
     """
     dims = _normalized_dims(input, normalized_shape, weight=weight, bias=bias)
     _floating("layer_norm", input)
-    return _applied(LAYER, input, weight, bias, dims, eps, tuple(input._data.shape[dims[0] :]))
+    return _applied(LAYER, input, weight, bias, tuple(input._data.shape), dims, eps, tuple(input._data.shape[dims[0] :]))
 
 
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
@@ -133,9 +163,8 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
     rest = tuple(input.shape[2:])
     if n * c // num_groups * math.prod(rest) <= 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {[n * c // num_groups, num_groups, *rest]}")
-    grouped = reshape(input, (n, num_groups, c // num_groups, *rest))
-    wide = (1, num_groups, c // num_groups, *(1,) * len(rest))
-    return reshape(_applied(GROUP, grouped, weight, bias, tuple(range(2, grouped.ndim)), eps, wide), tuple(input.shape))
+    seen, wide = (n, num_groups, c // num_groups, *rest), (1, num_groups, c // num_groups, *(1,) * len(rest))
+    return _applied(GROUP, input, weight, bias, seen, tuple(range(2, len(seen))), eps, wide)
 
 
 # ------------------------------------------------------------------------------------------------ over a batch
@@ -170,16 +199,14 @@ def batch_norm(
     wide = (1, count) + (1,) * (len(shape) - 2)
     if not training:
         assert running_mean is not None and running_var is not None
-        scale: Any = e.rsqrt(running_var + eps)  # type: ignore[operator]
-        scale = scale if weight is None else mul(scale, weight)
-        shift: Any = -running_mean * scale  # type: ignore[operator]
-        return add(mul(input, reshape(scale, wide)), reshape(shift if bias is None else add(shift, bias), wide))
+        one, zero = (Tensor._wrap(np.full(count, v, input._data.dtype)) for v in (1, 0))
+        return _batch_norm_running(input, one if weight is None else weight, zero if bias is None else bias, running_mean, running_var, eps, wide)
     if running_mean is not None or running_var is not None:
         values = input.detach()._data
         many = math.prod(shape) // count
         _update(running_mean, np.mean(values, axis=dims), momentum)
         _update(running_var, np.var(values, axis=dims) * (many / (many - 1)), momentum)
-    return _applied(BATCH, input, weight, bias, dims, eps, wide)
+    return _applied(BATCH, input, weight, bias, tuple(shape), dims, eps, wide)
 
 
 def instance_norm(

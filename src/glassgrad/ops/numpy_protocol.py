@@ -148,6 +148,11 @@ def _same_type(a: Tensor, dtype: Any, **_: Any) -> Tensor:
     return shapes.to(a, dtype if not isinstance(dtype, np.dtype) else FROM_NUMPY[dtype])
 
 
+def _indices(index: Any) -> Any:
+    """An index as arrays: it is no input that a gradient goes to."""
+    return tuple(map(_indices, index)) if isinstance(index, tuple) else index._data if isinstance(index, Tensor) else index
+
+
 STEPS = frozenset({  # what they say changes in steps or not at all: there is no gradient to lose
     np.count_nonzero, np.nonzero, np.argwhere, np.isreal, np.iscomplex, np.isrealobj, np.iscomplexobj, np.searchsorted, np.digitize, np.histogram,
     np.bincount, np.array_repr, np.array_str, np.array2string, np.empty_like, np.result_type, np.shares_memory, np.may_share_memory,
@@ -235,14 +240,14 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     arrays.softmax: reductions.softmax,
     arrays.log_softmax: reductions.log_softmax,
     arrays.embed: lambda grad, index, shape: indexing._embed(grad, index, shape),
-    arrays.embed_add: lambda grad, index, shape: indexing._embed_add(grad, index, shape),
+    arrays.embed_add: lambda grad, index, shape: indexing._embed_add(_tensor(grad), _indices(index), shape),
     arrays.diagonal: shapes.diagonal,
     arrays.passed: elementwise._step,
     arrays.embed_diagonal: lambda grad, shape, offset, dim1, dim2: shapes._embed_diagonal(grad, shape, offset, dim1, dim2),
     arrays.sign: elementwise.sgn,
-    arrays.pick: gathers._gather,
-    arrays.put_back: gathers._put_back,
-    arrays.take: lambda x, index: indexing._index(x, index),
+    arrays.pick: lambda x, index, dim: gathers._gather(_tensor(x), _indices(index), dim),
+    arrays.put_back: lambda grad, index, shape, dim: gathers._put_back(_tensor(grad), _indices(index), shape, dim),
+    arrays.take: lambda x, index: indexing._index(_tensor(x), _indices(index)),
     indexing._placed: lambda x, values, index, accumulate: indexing._put(x, _tensor(values).to(x.dtype), index, accumulate),
 }
 UFUNCS[np.sign] = lambda x: elementwise.sgn(x) if x._data.dtype.kind == "c" else elementwise.sign(x)

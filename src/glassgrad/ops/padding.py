@@ -98,6 +98,26 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
 
 # ------------------------------------------------------------------------------------------------ channels and pixels
+def _to_pixels(x: Any, r: int) -> Any:
+    *lead, c, h, w = x.shape
+    k = len(lead)
+    parts = np.reshape(x, (*lead, c // (r * r), r, r, h, w))
+    return np.reshape(np.transpose(parts, (*range(k), k, k + 3, k + 1, k + 4, k + 2)), (*lead, c // (r * r), h * r, w * r))
+
+
+def _to_channels(x: Any, r: int) -> Any:
+    *lead, c, h, w = x.shape
+    k = len(lead)
+    parts = np.reshape(x, (*lead, c, h // r, r, w // r, r))
+    return np.reshape(np.transpose(parts, (*range(k), k, k + 2, k + 4, k + 1, k + 3)), (*lead, c * r * r, h // r, w // r))
+
+
+_pixel_shuffle = linear("_pixel_shuffle", lambda self, upscale_factor: _to_pixels(self, upscale_factor),
+                        lambda grad, upscale_factor: _to_channels(grad, upscale_factor), node="PixelShuffleBackward0")  # fmt: skip
+_pixel_unshuffle = linear("_pixel_unshuffle", lambda self, downscale_factor: _to_channels(self, downscale_factor),
+                          lambda grad, downscale_factor: _to_pixels(grad, downscale_factor), node="PixelUnshuffleBackward0")  # fmt: skip
+
+
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """(…, C · r², H, W) to (…, C, H · r, W · r): channels become pixels."""
     r = upscale_factor
@@ -107,9 +127,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
             f"pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)={c} is not divisible by "
             f"{r * r}"
         )
-    k = len(lead)
-    x = reshape(input, (*lead, c // (r * r), r, r, h, w))
-    return reshape(permute(x, (*range(k), k, k + 3, k + 1, k + 4, k + 2)), (*lead, c // (r * r), h * r, w * r))
+    return _pixel_shuffle(input, r)
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -119,9 +137,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     for name, at, size in (("height", -2, h), ("width", -1, w)):
         if size % r:
             raise RuntimeError(f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({at})={size} is not divisible by {r}")
-    k = len(lead)
-    x = reshape(input, (*lead, c, h // r, r, w // r, r))
-    return reshape(permute(x, (*range(k), k, k + 2, k + 4, k + 1, k + 3)), (*lead, c * r * r, h // r, w // r))
+    return _pixel_unshuffle(input, r)
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:

@@ -18,10 +18,17 @@ from .numpy_protocol import FUNCTIONS
 from .reductions import mean
 from .shapes import flatten, reshape
 
+def _averages(n: int) -> Any:
+    return linear(
+        f"_avg_pool{n}d", lambda self, kernel_size, stride, padding, divisor: windows.window_sums(self, kernel_size, stride, padding) / divisor,
+        lambda grad, self_shape, kernel_size, stride, padding, divisor: windows.spread_sums(
+            grad / divisor, tuple(self_shape[2:]), kernel_size, stride, padding), node=f"AvgPool{n}DBackward0")  # fmt: skip
+
+
+_avg_pool2d, _avg_pool3d = _averages(2), _averages(3)
 _window_sums = linear(
     "_window_sums", lambda self, kernel_size, stride, padding: windows.window_sums(self, kernel_size, stride, padding),
-    lambda grad, self_shape, kernel_size, stride, padding: windows.spread_sums(grad, tuple(self_shape[2:]), kernel_size, stride, padding),
-    node="AvgPool2DBackward0")  # fmt: skip
+    lambda grad, self_shape, kernel_size, stride, padding: windows.spread_sums(grad, tuple(self_shape[2:]), kernel_size, stride, padding))  # fmt: skip
 _spread_sums = linear(
     "_spread_sums", lambda self, sizes, kernel_size, stride, padding: windows.spread_sums(self, sizes, kernel_size, stride, padding),
     lambda grad, kernel_size, stride, padding: windows.window_sums(grad, kernel_size, stride, padding), node="AvgPool2DBackwardBackward0")  # fmt: skip
@@ -30,13 +37,13 @@ FUNCTIONS |= {windows.window_sums: _window_sums, windows.spread_sums: _spread_su
 
 def _flat(x: Any) -> Any:
     """(N, C, *sizes) as (N, C, Πsizes)."""
-    return np.reshape(x, (*np.shape(x)[:2], math.prod(np.shape(x)[2:])))
+    return np.reshape(x, (*x.shape[:2], math.prod(x.shape[2:])))
 
 
 def _picked(name: str, node: str) -> Any:
     """An op that takes from each image the elements at the places that `index` (N, C, *windows) names, all dims counted as one."""
     return linear(
-        name, lambda self, index: np.reshape(arrays.pick(_flat(self), _flat(index), 2), np.shape(index)),
+        name, lambda self, index: np.reshape(arrays.pick(_flat(self), _flat(index), 2), index.shape),
         lambda grad, self_shape, index: np.reshape(
             arrays.put_back(_flat(grad), _flat(index), (*self_shape[:2], math.prod(self_shape[2:])), 2), tuple(self_shape)), node=node)  # fmt: skip
 
@@ -100,7 +107,8 @@ def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     """`max_pool2d` over one dim: (N, C, L) or (C, L)."""
     if input.ndim not in (2, 3):
         raise RuntimeError(f"max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(input.shape)}")
-    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    found = _max_pool(2, _flat_image(input), _row(kernel_size), _row(stride), _row(padding, 0), _row(dilation), ceil_mode, return_indices)
+    return tuple(t.squeeze(-2) for t in found) if return_indices else found.squeeze(-2)
 
 
 def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Any:
@@ -155,27 +163,37 @@ def _avg_pool(n: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     x, kernel, step, pairs, pads, _, many = _arguments(f"avg_pool{n}d", n, input, kernel_size, stride, padding, 1, ceil_mode)
-    out = _window_sums(x, kernel, step, pairs)
+    divisor: Any = divisor_override
     if divisor_override is None and (count_include_pad or not any(pads)) and all(hi <= p for (_, hi), p in zip(pairs, pads)):
-        out = out / math.prod(kernel)
-    elif divisor_override is not None:
-        out = out / divisor_override
-    else:  # how many elements of each window lie within the input, and what padding counts
+        divisor = math.prod(kernel)
+    elif divisor_override is None:  # how many elements of each window lie within the input, and what padding counts
         lengths = []
         for size, k, s, p, m in zip(x._data.shape[2:], kernel, step, pads, many):
             starts = np.arange(m) * s - p
             low, high = (-p, size + p) if count_include_pad else (0, size)
             lengths.append(np.minimum(starts + k, high) - np.maximum(starts, low))
         grid = math.prod(np.ix_(*lengths))  # type: ignore[arg-type]
-        out = out / Tensor._wrap(np.asarray(grid, x._data.dtype))
+        divisor = np.asarray(grid, np.dtype(x._data.dtype.name))
+    out = (_avg_pool3d if n == 3 else _avg_pool2d)(x, kernel, step, pairs, divisor)
     return out if input.ndim == n + 2 else out.squeeze(0)
+
+
+def _flat_image(input: Tensor) -> Tensor:
+    """A series as an image of one row."""
+    return input.unsqueeze(-2)
+
+
+def _row(value: Any, alone: int = 1) -> Any:
+    """A size along one dim as one of an image of one row."""
+    return None if value is None else (alone, value if isinstance(value, int) else value[0])
 
 
 def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
     """`avg_pool2d` over one dim."""
     if input.ndim not in (2, 3):
         raise RuntimeError(f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for avg_pool1d)")
-    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+    image = _avg_pool(2, _flat_image(input), _row(kernel_size), _row(stride), _row(padding, 0), ceil_mode, count_include_pad, None)
+    return image.squeeze(-2)
 
 
 def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True,
@@ -260,6 +278,8 @@ def _adaptive_avg_pool(n: int, input: Tensor, output_size: Any) -> Tensor:
         raise errors.no_kernel(who, input._data.dtype)
     if all(s == 1 for s in size):
         return mean(input, tuple(range(-n, 0)), True)
+    if n == 1:
+        return _adaptive_avg_pool(2, _flat_image(input), (1, *size)).squeeze(-2)
     return _along_dims(input, tuple(_averaging(i, o, input._data.dtype) for i, o in zip(input._data.shape[-n:], size)))
 
 

@@ -1,0 +1,92 @@
+"""Layers that learn the size of their input from the first one they see."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from ..ops.random import get_rng_state, set_rng_state
+from ..parameter import Parameter
+from ..tensor import Tensor
+from . import conv, linear, normalization
+from .module import Module
+
+
+class UninitializedParameter(Parameter):
+    """Stands for a parameter whose shape is not known yet."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"
+
+    @property
+    def shape(self) -> Any:  # type: ignore[override]
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when trying to load an uninitialized "
+            "parameter into an initialized one. Call `forward` to initialize the parameters before accessing their attributes."
+        )
+
+    def __deepcopy__(self, memo: Any) -> UninitializedParameter:
+        return UninitializedParameter(requires_grad=self._needs)
+
+
+class Lazy(Module):
+    """A layer that becomes another one, its `cls_to_become`, when it is first called."""
+
+    cls_to_become: type[Module]
+    names: tuple[str, ...] = ("weight",)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        Module.__init__(self)
+        self.__dict__["_made_with"] = (args, kwargs)
+        for name in self.names:
+            setattr(self, name, UninitializedParameter())
+
+    def _size(self, input: Tensor) -> int:
+        return input.shape[1]
+
+    def _made(self, size: int) -> Any:
+        args, kwargs = self.__dict__["_made_with"]
+        return self.cls_to_become(size, *args, **kwargs)
+
+    def has_uninitialized_params(self) -> bool:
+        """Whether the layer has not been called yet."""
+        return True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        made = self._made(self._size(args[0]))
+        made.train(self.training)
+        own = {name: value for name, value in self.__dict__.items() if "hook" in name}
+        self.__dict__.clear()
+        self.__dict__.update(made.__dict__)
+        self.__dict__.update(own)
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+        return self(*args, **kwargs)
+
+    def extra_repr(self) -> str:
+        state = get_rng_state()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self._made(0).extra_repr()
+        finally:
+            set_rng_state(state)
+
+
+def _lazy(name: str, became: Any, names: tuple[str, ...], size: Any = None) -> Any:
+    body = {"cls_to_become": became, "names": names, "__module__": __name__, "__doc__": f"A {became.__name__} that learns the size of its input."}
+    return type(name, (Lazy,), {**body, **({"_size": size} if size else {})})
+
+
+LazyLinear = _lazy("LazyLinear", linear.Linear, ("weight", "bias"), lambda self, input: input.shape[-1])
+LazyConv1d, LazyConv2d, LazyConv3d = (
+    _lazy(f"LazyConv{n}d", getattr(conv, f"Conv{n}d"), ("weight", "bias"), lambda self, input, n=n: input.shape[input.ndim - n - 1]) for n in (1, 2, 3)
+)
+LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = (
+    _lazy(f"LazyConvTranspose{n}d", getattr(conv, f"ConvTranspose{n}d"), ("weight", "bias"), lambda self, input, n=n: input.shape[input.ndim - n - 1])
+    for n in (1, 2, 3)
+)
+LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = (
+    _lazy(f"LazyBatchNorm{n}d", getattr(normalization, f"BatchNorm{n}d"), ("weight", "bias")) for n in (1, 2, 3)
+)
