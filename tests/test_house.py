@@ -15,7 +15,7 @@ ORDER = [
     ["version"], ["dtypes"], ["errors"], ["recording", "printing", "placement", "cuda", "backends", "trees"], ["graph"], ["tensor"], ["parameter"],
     ["queries", "ops.blocks", "ops.op", "ops.docs"], ["ops.arrays"], ["ops.windows"], ["ops.levels"], ["ops.runtime"], ["ops.build"], ["ops.declare"], ["ops.elementwise"], ["ops.reductions"], ["ops.shapes"], ["ops.extremes"],
     ["ops.joins", "ops.products", "ops.indexing", "ops.gathers"], ["ops.creation"], ["ops.random", "ops.legacy", "ops.copies"], ["ops.numpy_protocol"], ["ops.methods"], ["levels"], ["autograd"],
-    ["func"], ["nn", "utils"], ["descent"], ["study"], ["cli"], ["__main__", "__init__"],
+    ["func"], ["nn", "optim", "utils"], ["descent"], ["study"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 

@@ -265,7 +265,7 @@ def __getattr__(name: str) -> object:
     import difflib
     import importlib
 
-    if name in ("study", "descent", "nn", "func", "utils"):  # rooms that need more than the engine are imported when they are asked for
+    if name in ("study", "descent", "nn", "optim", "func", "utils"):  # rooms that need more than the engine are imported when they are asked for
         return importlib.import_module(f".{name}", __name__)
     if name == "descend":
         return importlib.import_module(".descent", __name__).descend

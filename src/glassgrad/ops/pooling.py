@@ -18,6 +18,7 @@ from .numpy_protocol import FUNCTIONS
 from .reductions import mean
 from .shapes import flatten, reshape
 
+
 def _averages(n: int) -> Any:
     return linear(
         f"_avg_pool{n}d", lambda self, kernel_size, stride, padding, divisor: windows.window_sums(self, kernel_size, stride, padding) / divisor,
