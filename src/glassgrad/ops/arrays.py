@@ -144,8 +144,8 @@ def softmax(x: Any, dim: int) -> Any:
 
 
 def _softmax(x: Any, dim: int) -> Any:
-    t = np.exp(x - np.max(x, axis=dim, keepdims=True))
-    return t / np.sum(t, axis=dim, keepdims=True)
+    t = np.exp(x - np.maximum.reduce(x, dim, keepdims=True))
+    return t / np.add.reduce(t, dim, keepdims=True)
 
 
 @array_function
@@ -155,8 +155,8 @@ def log_softmax(x: Any, dim: int) -> Any:
 
 
 def _log_softmax(x: Any, dim: int) -> Any:
-    t = x - np.max(x, axis=dim, keepdims=True)
-    return t - np.log(np.sum(np.exp(t), axis=dim, keepdims=True))
+    t = x - np.maximum.reduce(x, dim, keepdims=True)
+    return t - np.log(np.add.reduce(np.exp(t), dim, keepdims=True))
 
 
 @array_function
@@ -210,9 +210,8 @@ def take(x: Any, index: Any) -> Any:
 
 def _grid(index: Any, dim: int) -> tuple[Any, ...]:
     """An index along one dim as a full index: the other dims count through."""
-    places: list[Any] = list(np.ogrid[tuple(slice(n) for n in index.shape)])
-    places[dim] = index
-    return tuple(places)
+    last = index.ndim - 1
+    return tuple([index if k == dim else np.arange(n).reshape((n,) + (1,) * (last - k)) for k, n in enumerate(index.shape)])
 
 
 @array_function

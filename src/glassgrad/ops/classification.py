@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from typing import Any
 
@@ -120,7 +121,10 @@ def binary_cross_entropy_with_logits(
 
 
 # ------------------------------------------------------------------------------------------------ one class of many
-def _nll_value(self: Any, target: Any, weight: Any, reduction: int, ignore_index: int) -> Any:
+def _nll_value(self: Any, target: Any, weight: Any, reduction: int, ignore_index: int, plain: bool) -> Any:
+    if plain:
+        picked = arrays.pick(self, target[:, None], 1)[:, 0]
+        return -picked if reduction == 0 else -picked.sum() / (len(picked) if reduction == 1 else 1)
     index, each = _chosen(target, weight, ignore_index)
     values = -arrays.pick(self, index[:, None], 1)[:, 0] * each
     return values if reduction == 0 else np.sum(values) / np.sum(each) if reduction == 1 else np.sum(values)
@@ -133,7 +137,10 @@ def _chosen(target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any]:
     return index, weight[index] * kept
 
 
-def _nll_self(grad: Any, target: Any, weight: Any, self_shape: Any, reduction: int, ignore_index: int) -> Any:
+def _nll_self(grad: Any, target: Any, weight: Any, self_shape: Any, reduction: int, ignore_index: int, plain: bool) -> Any:
+    if plain:
+        each = np.broadcast_to(-grad / (self_shape[0] if reduction == 1 else 1), (self_shape[0],))
+        return arrays.put_back(each[:, None], target[:, None], self_shape, 1)
     index, each = _chosen(target, weight, ignore_index)
     scaled = grad * (each / np.sum(each) if reduction == 1 else each)
     return arrays.put_back(-scaled[:, None], index[:, None], self_shape, 1)
@@ -143,8 +150,8 @@ _nll_loss = vjp("_nll_loss", _nll_value, node="NllLossBackward0", tensors=("self
 _nll_loss2d = vjp("_nll_loss2d", _nll_value, node="NllLoss2DBackward0", tensors=("self", "target", "weight"), method=False, self=_nll_self)
 
 
-def _classes(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> Tensor:
-    """The weights of the classes; raises where the targets are no classes."""
+def _classes(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[Tensor, bool]:
+    """The weights of the classes, and whether they are all 1 and no target is to be ignored; raises where the targets are no classes."""
     dtype, count = target._data.dtype, input._data.shape[1]
     if dtype not in (np.int64, np.uint8):
         raise errors.explain(
@@ -152,7 +159,8 @@ def _classes(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index:
             errors.line_of(errors.users_place()), "target.long()",
         )  # fmt: skip
     values = raw(target._data)
-    if values.size and not 0 <= values.min() <= values.max() < count:
+    least, most = (np.minimum.reduce(values, None), np.maximum.reduce(values, None)) if values.size else (0, 0)
+    if least < 0 or most >= count:
         wrong = values[((values < 0) | (values >= count)) & (values != ignore_index)]
         if wrong.size:
             raise errors.explain(
@@ -160,11 +168,21 @@ def _classes(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index:
                 errors.line_of(errors.users_place()), "the last layer needs an output for each class; classes count from 0",
             )  # fmt: skip
     if weight is None:
-        return Tensor._wrap(np.ones(count, input._data.dtype))
+        return Tensor._wrap(_ones(count, np.dtype(input._data.dtype.name))), not least <= ignore_index <= most
     constant("nll_loss_forward", "weight", weight)
     if weight.ndim != 1 or weight.numel() != count:
         raise RuntimeError(f"weight tensor should be defined either for all {count} classes or no classes but got weight tensor of shape: {list(weight.shape)}")
-    return weight
+    return weight, False
+
+
+@functools.lru_cache(16)
+def _ones(count: int, dtype: np.dtype) -> np.ndarray:
+    return np.ones(count, dtype)
+
+
+def _nll(op: Any, input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int) -> Tensor:
+    weights, plain = _classes(input, target, weight, ignore_index)
+    return op(input, target, weights, REDUCTIONS[reduction], ignore_index, plain)
 
 
 def nll_loss(
@@ -188,7 +206,7 @@ def nll_loss(
             raise RuntimeError("0D or 1D target tensor expected, multi-target not supported" if target.ndim > 1 else
                                f"For 1D input, 1D target must have size 1, but got target size: {target.numel()}")  # fmt: skip
         rows, where_to = reshape(input, (1, -1)), reshape(target, (1,))
-        values = _nll_loss(rows, where_to, _classes(rows, where_to, weight, ignore_index), REDUCTIONS[reduction], ignore_index)
+        values = _nll(_nll_loss, rows, where_to, weight, reduction, ignore_index)
         return reshape(values, target.shape) if reduction == "none" else values
     if target.ndim > 0 and shape[0] != target.shape[0]:
         raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({target.shape[0]}).")
@@ -197,11 +215,11 @@ def nll_loss(
             raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
         if target.ndim == 0:
             raise RuntimeError(f"size mismatch (got input: {list(shape)} , target: {list(target.shape)})")
-        return _nll_loss(input, target, _classes(input, target, weight, ignore_index), REDUCTIONS[reduction], ignore_index)
+        return _nll(_nll_loss, input, target, weight, reduction, ignore_index)
     if tuple(target.shape[1:]) != shape[2:]:
         raise RuntimeError(f"Expected target size {[shape[0], *shape[2:]]}, got {list(target.shape)}")
     rows, where_to = reshape(input.movedim(1, -1), (-1, shape[1])), reshape(target, (-1,))
-    values = _nll_loss2d(rows, where_to, _classes(rows, where_to, weight, ignore_index), REDUCTIONS[reduction], ignore_index)
+    values = _nll(_nll_loss2d, rows, where_to, weight, reduction, ignore_index)
     return reshape(values, tuple(target.shape)) if reduction == "none" else values
 
 
@@ -313,7 +331,7 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     rows, index = (reshape(input, (1, -1)), reshape(target, (1,))) if input.ndim == 1 else (input, target)
-    weights = _classes(rows, index, weight, -1)
+    weights, _ = _classes(rows, index, weight, -1)
     apart = clamp_min(margin - gather(rows, 1, index.unsqueeze(1)) + rows, 0)  # type: ignore[operator]
     if p == 2:
         apart = apart * apart

@@ -13,7 +13,7 @@ from ..tensor import Tensor
 from .declare import vjp
 from .elementwise import add
 from .products import _matmul, _mm_value
-from .runtime import conj
+from .runtime import conj, sum_to
 from .shapes import _t, _view, reshape, view
 
 
@@ -49,7 +49,7 @@ def _refuse_dtypes(name: str, a: Any, b: Any) -> None:
 
 
 # mat2 is the transpose of a weight: its gradient is computed as the transpose of the weight's, which then lies in memory in order
-_affine = vjp("_affine", _addmm_value, node="AddmmBackward0", broadcast=True, self=lambda grad: grad,
+_affine = vjp("_affine", _addmm_value, node="AddmmBackward0", self=lambda grad, self_shape: sum_to(grad, self_shape),
               mat1=lambda grad, mat2: np.matmul(grad, conj(mat2).T), mat2=lambda grad, mat1: np.matmul(grad.T, conj(mat1)).T)  # fmt: skip
 
 

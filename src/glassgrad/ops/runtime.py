@@ -28,6 +28,8 @@ def sum_to(grad: Any, shape: tuple[int, ...]) -> Any:
     if grad.shape == shape:
         return grad
     lead = grad.ndim - len(shape)
+    if lead == 1 and type(grad) is ndarray and grad.shape[1:] == shape:  # a bias
+        return np.add.reduce(grad, 0)
     dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and grad.shape[i + lead] != 1)
     return grad.sum(axis=dims, keepdims=True).reshape(shape) if dims else grad.reshape(shape)
 

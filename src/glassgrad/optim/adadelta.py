@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from .optimizer import Updating, at_least_zero, rate, squares
+from .optimizer import Rooms, Updating, at_least_zero, rate, squares
 
 
 class Adadelta(Updating):
@@ -32,8 +32,8 @@ class Adadelta(Updating):
     def kept(self, group: dict[str, Any]) -> Iterable[str]:
         return "square_avg", "acc_delta"
 
-    def update(self, p: np.ndarray, g: np.ndarray, kept: tuple[np.ndarray, ...], group: dict[str, Any], plan: Any, room: Callable[[], np.ndarray]) -> None:
-        (v, u), rho, eps, own, more = kept, group["rho"], group["eps"], room(), room()
+    def update(self, p: np.ndarray, g: np.ndarray, kept: list[np.ndarray], group: dict[str, Any], plan: Any, rooms: Rooms) -> None:
+        (v, u), rho, eps, own, more = kept, group["rho"], group["eps"], rooms[0], rooms[1]
         squares(v, g, rho, own)
         np.sqrt(np.add(v, eps, out=own), out=own)
         np.sqrt(np.add(u, eps, out=more), out=more)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..tensor import Tensor
-from .optimizer import Updating, at_least_zero, number, rate
+from .optimizer import Rooms, Updating, at_least_zero, number, rate
 
 
 class Adagrad(Updating):
@@ -39,8 +39,8 @@ class Adagrad(Updating):
     def plan(self, state: dict[str, Any], group: dict[str, Any]) -> Any:
         return rate(group) / (1 + (float(state["step"]._data) - 1) * group["lr_decay"])
 
-    def update(self, p: np.ndarray, g: np.ndarray, kept: tuple[np.ndarray, ...], group: dict[str, Any], plan: Any, room: Callable[[], np.ndarray]) -> None:
-        (total,), own = kept, room()
+    def update(self, p: np.ndarray, g: np.ndarray, kept: list[np.ndarray], group: dict[str, Any], plan: Any, rooms: Rooms) -> None:
+        (total,), own = kept, rooms[0]
         np.multiply(g, g, out=own)
         np.add(total, own, out=total)
         np.sqrt(total, out=own)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from .optimizer import Updating, at_least_zero, lerp, rate, squares
+from .optimizer import Rooms, Updating, at_least_zero, lerp, rate, squares
 
 
 class Adam(Updating):
@@ -34,8 +34,8 @@ class Adam(Updating):
         t, (beta1, beta2) = float(state["step"]._data), group["betas"]
         return rate(group) / (1 - beta1**t), math.sqrt(1 - beta2**t)
 
-    def update(self, p: np.ndarray, g: np.ndarray, kept: tuple[np.ndarray, ...], group: dict[str, Any], plan: Any, room: Callable[[], np.ndarray]) -> None:
-        (m, v, *largest), (beta1, beta2), (size, correction), own = kept, group["betas"], plan, room()
+    def update(self, p: np.ndarray, g: np.ndarray, kept: list[np.ndarray], group: dict[str, Any], plan: Any, rooms: Rooms) -> None:
+        (m, v, *largest), (beta1, beta2), (size, correction), own = kept, group["betas"], plan, rooms[0]
         decay(p, group)
         lerp(m, g, 1 - beta1, own)
         squares(v, g, beta2, own)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from .adam import check
-from .optimizer import Updating, lerp, rate
+from .optimizer import Rooms, Updating, lerp, rate
 
 
 class Adamax(Updating):
@@ -25,8 +25,8 @@ class Adamax(Updating):
     def kept(self, group: dict[str, Any]) -> Iterable[str]:
         return "exp_avg", "exp_inf"
 
-    def update(self, p: np.ndarray, g: np.ndarray, kept: tuple[np.ndarray, ...], group: dict[str, Any], plan: Any, room: Callable[[], np.ndarray]) -> None:
-        (m, u), (beta1, beta2), own = kept, group["betas"], room()
+    def update(self, p: np.ndarray, g: np.ndarray, kept: list[np.ndarray], group: dict[str, Any], plan: Any, rooms: Rooms) -> None:
+        (m, u), (beta1, beta2), own = kept, group["betas"], rooms[0]
         lerp(m, g, 1 - beta1, own)
         np.multiply(u, beta2, out=u)
         np.abs(g, out=own)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..tensor import Tensor
-from .optimizer import Updating, at_least_zero, number, rate
+from .optimizer import Rooms, Updating, at_least_zero, number, rate
 
 
 class ASGD(Updating):
@@ -38,8 +38,8 @@ class ASGD(Updating):
         state["mu"] = number(1 / max(1, t - group["t0"]))
         return now
 
-    def update(self, p: np.ndarray, g: np.ndarray, kept: tuple[np.ndarray, ...], group: dict[str, Any], plan: Any, room: Callable[[], np.ndarray]) -> None:
-        (mean,), (eta, mu), own = kept, plan, room()
+    def update(self, p: np.ndarray, g: np.ndarray, kept: list[np.ndarray], group: dict[str, Any], plan: Any, rooms: Rooms) -> None:
+        (mean,), (eta, mu), own = kept, plan, rooms[0]
         np.multiply(p, 1 - group["lambd"] * eta, out=p)
         np.subtract(p, np.multiply(g, eta, out=own), out=p)
         if mu == 1:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..tensor import Tensor
 from .adam import check, decay
-from .optimizer import Updating, at_least_zero, lerp, number, rate, squares
+from .optimizer import Rooms, Updating, at_least_zero, lerp, number, rate, squares
 
 
 class NAdam(Updating):
@@ -45,8 +45,8 @@ class NAdam(Updating):
         lr = rate(group)
         return 1 - beta2**t, -lr * (1.0 - now) / (1.0 - so_far), -lr * after / (1.0 - so_far * after)
 
-    def update(self, p: np.ndarray, g: np.ndarray, kept: tuple[np.ndarray, ...], group: dict[str, Any], plan: Any, room: Callable[[], np.ndarray]) -> None:
-        (m, v), (beta1, beta2), (correction, by_g, by_m), own, more = kept, group["betas"], plan, room(), room()
+    def update(self, p: np.ndarray, g: np.ndarray, kept: list[np.ndarray], group: dict[str, Any], plan: Any, rooms: Rooms) -> None:
+        (m, v), (beta1, beta2), (correction, by_g, by_m), own, more = kept, group["betas"], plan, rooms[0], rooms[1]
         decay(p, group)
         lerp(m, g, 1 - beta1, own)
         squares(v, g, beta2, own)

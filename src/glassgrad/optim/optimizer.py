@@ -6,7 +6,7 @@ import copy
 import functools
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..graph.views import wrote
 from ..tensor import Tensor
 
 required: Any = object()
+Rooms = tuple[np.ndarray, np.ndarray, np.ndarray]
 BLOCK = 1 << 15  # elements that are updated at a time: what is read and written then stays in the processor's cache
 
 
@@ -277,7 +278,7 @@ class Updating(Optimizer):
         if defaults.get("foreach") and defaults.get("fused"):
             raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
         super().__init__(params, defaults)
-        self._rooms: dict[Any, list[np.ndarray]] = {}
+        self._rooms: dict[Any, Rooms] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__()
@@ -301,8 +302,8 @@ class Updating(Optimizer):
         """What is the same for all numbers of a parameter in this step: learning rates, corrections."""
         return None
 
-    def update(self, p: np.ndarray, g: np.ndarray, kept: tuple[np.ndarray, ...], group: dict[str, Any], plan: Any, room: Callable[[], np.ndarray]) -> None:
-        """Updates a piece of a parameter and of its state; `g` may be overwritten, `room()` is an array to compute in."""
+    def update(self, p: np.ndarray, g: np.ndarray, kept: list[np.ndarray], group: dict[str, Any], plan: Any, rooms: Rooms) -> None:
+        """Updates a piece of a parameter and of its state in place; the first two of `rooms` are arrays to compute in, `g` is to be left as it is."""
         raise NotImplementedError
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -329,47 +330,44 @@ class Updating(Optimizer):
     def _apply(self, p: Tensor, grad: Tensor, state: dict[str, Any], names: tuple[str, ...], group: dict[str, Any]) -> None:
         memory = memory_to_write(p)
         plan = self.plan(state, group)
-        arrays = [materialize(p), np.asarray(grad._data), *[materialize(state[name]) for name in names]]
-        if arrays[0].dtype.kind == "c":
-            arrays = [a.view(a.real.dtype) for a in arrays]
-        data = arrays[0]
-        if not data.flags.writeable:
-            data = p._data = arrays[0] = np.array(data)
-        if data.size > BLOCK and all(a.flags.c_contiguous for a in arrays):
-            flat = [a.reshape(-1) for a in arrays]
-            pieces: Iterator[list[np.ndarray]] = ([a[i : i + BLOCK] for a in flat] for i in range(0, data.size, BLOCK))
+        data, g = p._data, grad._data
+        if type(data) is not np.ndarray or type(g) is not np.ndarray or not data.flags.writeable:
+            data, g = materialize(p), np.asarray(g)
+            if not data.flags.writeable:
+                data = p._data = np.array(data)
+        kept = [state[name]._data for name in names]
+        if data.dtype.kind == "c":
+            data, g, *kept = (a.view(a.real.dtype) for a in (data, g, *kept))
+        if data.size > BLOCK and all(a.flags.c_contiguous for a in (data, g, *kept)):
+            flat = [a.reshape(-1) for a in (data, g, *kept)]
+            for start in range(0, data.size, BLOCK):
+                q, gradient, *pieces = [a[start : start + BLOCK] for a in flat]
+                rooms = self._rooms_for(q)
+                self.update(q, self._gradient(q, gradient, group, rooms), pieces, group, plan, rooms)
         else:
-            pieces = iter([arrays])
-        for q, g, *kept in pieces:
-            room = self._room(q)
-            self.update(q, self._gradient(q, g, group, room), tuple(kept), group, plan, room)
+            rooms = self._rooms_for(data)
+            self.update(data, self._gradient(data, g, group, rooms), kept, group, plan, rooms)
         wrote(memory)
 
-    def _gradient(self, p: np.ndarray, g: np.ndarray, group: dict[str, Any], room: Callable[[], np.ndarray]) -> np.ndarray:
-        """The gradient with its sign and the weight decay that is part of it, in an array that may be overwritten."""
-        if g.dtype != p.dtype:
+    def _gradient(self, p: np.ndarray, g: np.ndarray, group: dict[str, Any], rooms: Rooms) -> np.ndarray:
+        """The gradient with its sign and the weight decay that is part of it: not to be overwritten."""
+        if g.dtype is not p.dtype and g.dtype != p.dtype:
             g = g.astype(p.dtype)
         if group.get("maximize"):
-            g = np.negative(g, out=room())
+            g = np.negative(g, out=rooms[2])
         decay = group.get("weight_decay", 0)
         if decay and not group.get("decoupled_weight_decay"):
-            own = room()
-            np.multiply(p, decay, out=own)
-            g = np.add(g, own, out=own)
+            np.multiply(p, decay, out=rooms[0])
+            g = np.add(g, rooms[0], out=rooms[2])
         return g
 
-    def _room(self, like: np.ndarray) -> Callable[[], np.ndarray]:
-        """Gives arrays of a shape to compute in, the same ones each step."""
-        rooms = self._rooms.setdefault((like.shape, like.dtype), [])
-        given = itertools.count()
-
-        def room() -> np.ndarray:
-            k = next(given)
-            if k == len(rooms):
-                rooms.append(np.empty(like.shape, like.dtype))
-            return rooms[k]
-
-        return room
+    def _rooms_for(self, like: np.ndarray) -> Rooms:
+        """Three arrays of a shape to compute in, the same ones each step; the last holds a gradient that has been changed."""
+        key = like.shape, like.dtype
+        found = self._rooms.get(key)
+        if found is None:
+            found = self._rooms[key] = tuple(np.empty(like.shape, like.dtype) for _ in range(3))  # type: ignore[assignment]
+        return found
 
 
 def number(value: float) -> Tensor:

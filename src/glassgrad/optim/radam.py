@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from .adam import check, decay
-from .optimizer import Updating, lerp, rate, squares
+from .optimizer import Rooms, Updating, lerp, rate, squares
 
 
 class RAdam(Updating):
@@ -37,8 +37,8 @@ class RAdam(Updating):
         known = math.sqrt((now - 4) * (now - 2) * last / ((last - 4) * (last - 2) * now)) if now > 5.0 else None
         return 1 - beta1**t, math.sqrt(second), known
 
-    def update(self, p: np.ndarray, g: np.ndarray, kept: tuple[np.ndarray, ...], group: dict[str, Any], plan: Any, room: Callable[[], np.ndarray]) -> None:
-        (m, v), (beta1, beta2), (first, second, known), own, more = kept, group["betas"], plan, room(), room()
+    def update(self, p: np.ndarray, g: np.ndarray, kept: list[np.ndarray], group: dict[str, Any], plan: Any, rooms: Rooms) -> None:
+        (m, v), (beta1, beta2), (first, second, known), own, more = kept, group["betas"], plan, rooms[0], rooms[1]
         decay(p, group)
         lerp(m, g, 1 - beta1, own)
         squares(v, g, beta2, own)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from .optimizer import Updating, at_least_zero, lerp, rate, squares
+from .optimizer import Rooms, Updating, at_least_zero, lerp, rate, squares
 
 
 class RMSprop(Updating):
@@ -30,9 +30,9 @@ class RMSprop(Updating):
     def kept(self, group: dict[str, Any]) -> Iterable[str]:
         return ("square_avg", *(("momentum_buffer",) if group["momentum"] > 0 else ()), *(("grad_avg",) if group["centered"] else ()))
 
-    def update(self, p: np.ndarray, g: np.ndarray, kept: tuple[np.ndarray, ...], group: dict[str, Any], plan: Any, room: Callable[[], np.ndarray]) -> None:
+    def update(self, p: np.ndarray, g: np.ndarray, kept: list[np.ndarray], group: dict[str, Any], plan: Any, rooms: Rooms) -> None:
         names = dict(zip(self.kept(group), kept))
-        v, own, more = names["square_avg"], room(), room()
+        v, own, more = names["square_avg"], rooms[0], rooms[1]
         squares(v, g, group["alpha"], own)
         if group["centered"]:
             mean = names["grad_avg"]

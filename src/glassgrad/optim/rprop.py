@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..tensor import Tensor
-from .optimizer import Updating, at_least_zero, number, rate
+from .optimizer import Rooms, Updating, at_least_zero, number, rate
 
 
 class Rprop(Updating):
@@ -34,8 +34,8 @@ class Rprop(Updating):
         shape, dtype = p._data.shape, p._data.dtype
         state.update(step=number(0.0), prev=Tensor._wrap(np.zeros(shape, dtype)), step_size=Tensor._wrap(np.full(shape, rate(group), dtype)))
 
-    def update(self, p: np.ndarray, g: np.ndarray, kept: tuple[np.ndarray, ...], group: dict[str, Any], plan: Any, room: Callable[[], np.ndarray]) -> None:
-        (before, size), (shrink, grow), (least, most), own = kept, group["etas"], group["step_sizes"], room()
+    def update(self, p: np.ndarray, g: np.ndarray, kept: list[np.ndarray], group: dict[str, Any], plan: Any, rooms: Rooms) -> None:
+        (before, size), (shrink, grow), (least, most), own = kept, group["etas"], group["step_sizes"], rooms[0]
         sign = np.sign(np.multiply(g, before, out=own), out=own)
         size *= np.where(sign > 0, grow, np.where(sign < 0, shrink, 1)).astype(size.dtype)
         np.clip(size, least, most, out=size)

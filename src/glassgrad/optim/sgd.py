@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..tensor import Tensor
-from .optimizer import Updating, at_least_zero, rate
+from .optimizer import Rooms, Updating, at_least_zero, rate
 
 
 class SGD(Updating):
@@ -49,8 +49,8 @@ class SGD(Updating):
         else:
             super()._apply(p, grad, state, names, group)
 
-    def update(self, p: np.ndarray, g: np.ndarray, kept: tuple[np.ndarray, ...], group: dict[str, Any], plan: Any, room: Callable[[], np.ndarray]) -> None:
-        momentum, own = group["momentum"], room()
+    def update(self, p: np.ndarray, g: np.ndarray, kept: list[np.ndarray], group: dict[str, Any], plan: Any, rooms: Rooms) -> None:
+        momentum, own = group["momentum"], rooms[0]
         if momentum:
             (buffer,) = kept
             np.multiply(buffer, momentum, out=buffer)
