@@ -54,8 +54,8 @@ def _pick(self: Any, indices: Any, dim: int, keepdim: bool) -> Any:
     return picked if keepdim else np.squeeze(picked, dim)[()]
 
 
-_max_dim = vjp("_max_dim", _pick, node="MaxBackward0", self=_at_index)
-_min_dim = vjp("_min_dim", _pick, node="MinBackward0", self=_at_index)
+_max_dim = vjp("_max_dim", _pick, node="MaxBackward0", tensors=("self", "indices"), self=_at_index)
+_min_dim = vjp("_min_dim", _pick, node="MinBackward0", tensors=("self", "indices"), self=_at_index)
 
 
 class max_result(NamedTuple):
@@ -99,10 +99,9 @@ def _extreme(name: str, everything: Any, along: Any, pairwise: Any, where: Any, 
             if input._data.shape[d] == 0:
                 raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
             indices = where(input._data, axis=d, keepdims=keepdim)
-        values = along(input, indices, d, keepdim)
-        if out is not None:
-            return result_type(into(out[0], values), into(out[1], Tensor._wrap(indices)))
-        return result_type(values, Tensor._wrap(indices))
+        places = Tensor._wrap(indices)
+        values = along(input, places, d, keepdim)
+        return result_type(values, places) if out is None else result_type(into(out[0], values), into(out[1], places))
 
     extreme.__name__ = extreme.__qualname__ = name
     return extreme

@@ -9,7 +9,7 @@ import numpy as np
 from .. import errors
 from ..tensor import Tensor
 from . import arrays
-from .declare import linear
+from .declare import linear, vjp
 from .extremes import max_result
 from .levels import raw
 from .runtime import into
@@ -17,17 +17,17 @@ from .shapes import wrap_dim
 
 
 def _along(name: str, node: str) -> Any:
-    """An op that picks elements along a dim."""
-    return linear(name, lambda self, index, dim: arrays.pick(self, index, dim),
-                  lambda grad, self_shape, index, dim: arrays.put_back(grad, index, self_shape, dim), node=node)  # fmt: skip
+    """An op that picks elements along a dim. The index is kept as a tensor, so that writing to it is noticed."""
+    return vjp(name, lambda self, index, dim: arrays.pick(self, index, dim), node=node, tensors=("self", "index"),
+               self=lambda grad, self_shape, index, dim: arrays.put_back(grad, index, self_shape, dim))  # fmt: skip
 
 
 _gather, _sort, _topk = _along("_gather", "GatherBackward0"), _along("_sort", "SortBackward0"), _along("_topk", "TopkBackward0")
 _put_back = linear("_put_back", lambda self, index, shape, dim: arrays.put_back(self, index, shape, dim),
                    lambda grad, index, dim: arrays.pick(grad, index, dim), node="ScatterAddBackward0")  # fmt: skip
-_index_select = linear("_index_select", lambda self, index, dim: arrays.take(self, (slice(None),) * dim + (index,)),
-                       lambda grad, self_shape, index, dim: arrays.embed_add(grad, (slice(None),) * dim + (index,), self_shape),
-                       node="IndexSelectBackward0")  # fmt: skip
+_index_select = vjp("_index_select", lambda self, index, dim: arrays.take(self, (slice(None),) * dim + (index,)), node="IndexSelectBackward0",
+                    tensors=("self", "index"), self=lambda grad, self_shape, index, dim: arrays.embed_add(
+                        grad, (slice(None),) * dim + (index,), self_shape))  # fmt: skip
 
 
 def _integers(name: str, index: Tensor) -> Any:
@@ -62,7 +62,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
                            f"{list(i.shape)} to be no larger than self {list(shape)} apart from dimension {d}")  # fmt: skip
     if shape and i.ndim:
         _in_range(i, shape[d], f"index {{index}} is out of bounds for dimension {d} with size {shape[d]}")
-    result = _gather(input, i, d)
+    result = _gather(input, index, d)
     return result if out is None else into(out, result)
 
 
@@ -83,7 +83,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
         raise IndexError("index_select(): Index is supposed to be a vector")
     if input._data.ndim:
         _in_range(i, input._data.shape[d], f"INDICES element is out of DATA bounds, id={{index}} axis_dim={input._data.shape[d]}")
-    result = _index_select(input, np.atleast_1d(i), d) if input._data.ndim else input.clone()
+    result = _index_select(input, index if i.ndim else index.reshape(1), d) if input._data.ndim else input.clone()
     return result if out is None else into(out, result)
 
 
@@ -112,7 +112,8 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     """
     d = wrap_dim(dim, input._data.ndim)
     order = _order(input._data, d, descending) if input._data.ndim else np.int64(0)
-    values, indices = _sort(input, order, d), Tensor._wrap(order)
+    indices = Tensor._wrap(order)
+    values = _sort(input, indices, d)
     return sort_result(values, indices) if out is None else sort_result(into(out[0], values), into(out[1], indices))
 
 
@@ -129,7 +130,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if input._data.dtype.kind == "b":
         raise RuntimeError("topk does not support bool dtypes on CPU")
     order = _order(input._data, d, largest)[(slice(None),) * d + (slice(k),)] if input._data.ndim else np.int64(0)
-    values, indices = _topk(input, order, d), Tensor._wrap(order)
+    indices = Tensor._wrap(order)
+    values = _topk(input, indices, d)
     return topk_result(values, indices) if out is None else topk_result(into(out[0], values), into(out[1], indices))
 
 

@@ -112,10 +112,16 @@ def _items(index: Any) -> tuple[Any, ...]:
     return (index,)
 
 
+def kept(rest: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An index whose arrays nobody else can write: backward will want it as it was."""
+    return tuple([np.array(i) if type(i) is np.ndarray else i for i in rest]) if mode.grad else rest
+
+
 def _gathered(viewed: Tensor, rest: tuple[Any, ...]) -> Tensor:
     _masks_fit(viewed, rest)
     if viewed._needs:
         (viewed,) = meet((viewed,), rest)
+        rest = kept(rest)
     try:
         return _index(viewed, rest)
     except IndexError as error:
@@ -377,6 +383,8 @@ def _index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = Fals
     values = values if isinstance(values, Tensor) else Tensor._wrap(np.asarray(values, input._data.dtype)[()])
     values = _for_index(input, rest, values)
     _masks_fit(input, rest)
+    if input._needs or values._needs:
+        rest = kept(rest)
     try:
         return _put(input, values, rest, accumulate)
     except IndexError as error:
@@ -547,7 +555,8 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
         )
     shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
     wide = input if shape == input._data.shape else input.expand(shape)
-    return _masked_select(wide, (np.broadcast_to(mask._data, shape),))
+    index = (np.broadcast_to(mask._data, shape),)
+    return _masked_select(wide, kept(index) if wide._needs else index)
 
 
 METHODS = dict(select=select, narrow=narrow, fill_=fill_, zero_=zero_, index_put=index_put, masked_fill=masked_fill, masked_select=masked_select)

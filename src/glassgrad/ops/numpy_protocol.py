@@ -245,7 +245,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     arrays.passed: elementwise._step,
     arrays.embed_diagonal: lambda grad, shape, offset, dim1, dim2: shapes._embed_diagonal(grad, shape, offset, dim1, dim2),
     arrays.sign: elementwise.sgn,
-    arrays.pick: lambda x, index, dim: gathers._gather(_tensor(x), _indices(index), dim),
+    arrays.pick: lambda x, index, dim: gathers._gather(_tensor(x), _tensor(index), dim),
     arrays.put_back: lambda grad, index, shape, dim: gathers._put_back(_tensor(grad), _indices(index), shape, dim),
     arrays.take: lambda x, index: indexing._index(_tensor(x), _indices(index)),
     indexing._placed: lambda x, values, index, accumulate: indexing._put(x, _tensor(values).to(x.dtype), index, accumulate),
