@@ -51,7 +51,7 @@ class Buffer(Tensor, metaclass=Marked):
     __slots__ = ()
     __module__ = "glassgrad.nn.parameter"
 
-    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Tensor:
+    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         found = Tensor._wrap(np.empty(0, "f4")) if data is None else data.detach().requires_grad_(data.requires_grad)
         found.__dict__.update(persistent=persistent, _is_buffer=True)
         return found

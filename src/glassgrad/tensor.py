@@ -52,9 +52,14 @@ class Tensor:
     _memory: Any
     seq, edges = -1, ()  # as the end of an edge a leaf is a node without edges, made before all others
 
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # the operators are set by the ops' declarations
 
         def __getattr__(self, name: str) -> Any: ...
+
+        __add__: Any; __radd__: Any; __sub__: Any; __rsub__: Any; __mul__: Any; __rmul__: Any; __truediv__: Any; __rtruediv__: Any  # noqa: E702
+        __floordiv__: Any; __mod__: Any; __pow__: Any; __rpow__: Any; __matmul__: Any; __neg__: Any; __invert__: Any  # noqa: E702
+        __lt__: Any; __le__: Any; __gt__: Any; __ge__: Any; __eq__: Any; __ne__: Any; __and__: Any; __or__: Any; __xor__: Any  # noqa: E702
+        __getitem__: Any; __setitem__: Any; flatten: Any; unflatten: Any; type: Any  # noqa: E702
 
     @staticmethod
     def _wrap(data: Any) -> Tensor:
@@ -563,9 +568,7 @@ class Tensor:
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, (Tensor, int, float, bool, complex)):
             return bool((self.eq(element)).any())
-        raise RuntimeError(
-            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
-        )
+        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
     __hash__ = object.__hash__
 
@@ -573,13 +576,8 @@ class Tensor:
         fn = self._fn
         if hasattr(self._data, "level"):
             return self._data.shown()
-        text = tensor_str(
-            materialize(self),
-            requires_grad=self.requires_grad,
-            default_dtype=defaults.real.name,
-            grad_fn=None if fn is None else fn.name().rpartition("::")[2],
-        )
-        return text
+        made_by = None if fn is None else fn.name().rpartition("::")[2]
+        return tensor_str(materialize(self), requires_grad=self.requires_grad, default_dtype=defaults.real.name, grad_fn=made_by)
 
     def __format__(self, spec: str) -> str:
         if self._data.ndim == 0:

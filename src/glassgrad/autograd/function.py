@@ -254,8 +254,8 @@ class _Functions(type):
 
     def __init__(cls, name: str, bases: Any, body: Any):
         super().__init__(name, bases, body)
-        cls._backward_cls = type(name + "Backward", (FunctionNode,), {"__slots__": (), "function": cls})  # type: ignore[attr-defined]
-        cls._context_cls = type(name + "Backward", (Context,), {})  # type: ignore[attr-defined]
+        cls._backward_cls = type(name + "Backward", (FunctionNode,), {"__slots__": (), "function": cls})
+        cls._context_cls = type(name + "Backward", (Context,), {})
 
 
 class Function(FunctionCtx, metaclass=_Functions):

@@ -51,8 +51,8 @@ def tangents(check: Check, moves: dict[int, np.ndarray]) -> list[np.ndarray]:
             given[at] = make_dual(given[at], Tensor._wrap(np.asarray(tangent, given[at]._data.dtype)[()]))
         found = []
         for out in check.differentiable(check.func(*given)):
-            primal, tangent = unpack_dual(out)
-            found.append(np.zeros(primal._data.shape, primal._data.dtype) if tangent is None else np.array(tangent._data))
+            primal, moved = unpack_dual(out)
+            found.append(np.zeros(primal._data.shape, primal._data.dtype) if moved is None else np.array(moved._data))
         return found
 
 

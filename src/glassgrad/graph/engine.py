@@ -202,7 +202,7 @@ class Walk:
             elif watch is None:
                 outs = n.backward_graph(g) if graph else n.backward(g, freed)
             else:
-                outs = watch(n, lambda n=n, g=g: n.backward_graph(g) if graph else n.backward(g, freed))  # type: ignore[misc]
+                outs = watch(n, lambda n=n, g=g: n.backward_graph(g) if graph else n.backward(g, freed))
             if hooks is not None and hooks.post:
                 outs = [gi if e is not None and self.goes_to(e) else None for e, gi in zip(edges, outs)]
                 outs = bare(after_node(hooks, tuple(wrapped(outs, graph)), tuple(wrapped(g if type(g) is list else (g,), graph)), graph), graph)

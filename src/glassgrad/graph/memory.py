@@ -60,7 +60,7 @@ class InferenceMemory(Memory):
     inference = True
 
     @property
-    def version(self) -> int:  # type: ignore[override]
+    def version(self) -> int:
         if mode.inference:
             return 0
         raise errors.inference_saved()

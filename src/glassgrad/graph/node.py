@@ -162,7 +162,7 @@ class AccumulateGrad(Node):
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
 
-    def __call__(self, grad: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def __call__(self, grad: Any) -> tuple[Any, ...]:
         if grad is not None:
             self.variable._accumulate(grad._data)
         return ()

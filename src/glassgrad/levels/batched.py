@@ -26,7 +26,7 @@ class BatchLevel(Level):
 
     def __init__(self, size: int, randomness: str = "error", transform: bool = True):
         super().__init__()
-        self.size, self.randomness, self.transform = size, randomness, transform  # type: ignore[misc]
+        self.size, self.randomness, self.transform = size, randomness, transform
 
     def dropped(self, grad: Any) -> Any:
         if isinstance(grad, Layer) and grad.level is self:

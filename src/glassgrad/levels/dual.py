@@ -29,7 +29,7 @@ class DualLevel(Level):
 
     def __init__(self, transform: bool = True) -> None:
         super().__init__()
-        self.transform = transform  # type: ignore[misc]
+        self.transform = transform
         self.closed = False  # left for good: tangents of this level are not asked for any more
 
     def dropped(self, grad: Any) -> Any:
@@ -242,5 +242,6 @@ LINEAR = frozenset({
 })  # fmt: skip
 BILINEAR = frozenset({np.matmul, np.multiply, np.dot, np.inner, np.outer})
 JOINS = frozenset({np.concatenate, np.stack})
-CONSTANT = frozenset({windows.window_argmax, np.zeros_like, np.ones_like, np.full_like, np.argmax, np.argmin, np.argsort, np.round, np.around, np.fix, np.all, np.any,
+CONSTANT = frozenset({windows.window_argmax, np.zeros_like, np.ones_like, np.full_like, np.argmax, np.argmin, np.argsort, np.round, np.around, np.fix,
+                      np.all, np.any,
                       arrays.sign, arrays.passed, np.shape, np.ndim, np.size, np.isclose, np.allclose, np.array_equal})  # fmt: skip

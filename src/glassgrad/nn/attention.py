@@ -92,9 +92,13 @@ class MultiheadAttention(Module):
             raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.dim()}-D query tensor")
         kind = "batched (3-D)" if query.dim() == 3 else "unbatched (2-D)"
         if key.dim() != query.dim() or value.dim() != query.dim():
-            raise AssertionError(f"For {kind} `query`, expected `key` and `value` to be {query.dim()}-D but found {key.dim()}-D and {value.dim()}-D tensors respectively")
+            raise AssertionError(
+                f"For {kind} `query`, expected `key` and `value` to be {query.dim()}-D but found {key.dim()}-D and {value.dim()}-D tensors respectively"
+            )
         if padding is not None and padding.dim() != query.dim() - 1:
-            raise AssertionError(f"For {kind} `query`, expected `key_padding_mask` to be `None` or {query.dim() - 1}-D but found {padding.dim()}-D tensor instead")
+            raise AssertionError(
+                f"For {kind} `query`, expected `key_padding_mask` to be `None` or {query.dim() - 1}-D but found {padding.dim()}-D tensor instead"
+            )
         return query.dim() == 3
 
     def forward(
@@ -104,7 +108,8 @@ class MultiheadAttention(Module):
         batched = self._check(query, key, value, key_padding_mask)
         if is_causal and attn_mask is None:
             raise RuntimeError(
-                "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method `generate_square_subsequent_mask` to create this mask."
+                "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method `generate_square_subsequent_mask` to "
+                "create this mask."
             )
         if not batched:
             query, key, value = (t.unsqueeze(1) for t in (query, key, value))
@@ -131,7 +136,7 @@ class MultiheadAttention(Module):
         weights: Tensor | None = None
         if need_weights:
             scores = matmul(q * math.sqrt(1.0 / self.head_dim), k.transpose(-2, -1))
-            weights = softmax(scores if mask is None else scores + mask, -1)  # type: ignore[operator]
+            weights = softmax(scores if mask is None else scores + mask, -1)
             weights = dropout(weights, p) if p else weights
             out = matmul(weights, v)
         else:
@@ -169,7 +174,7 @@ class MultiheadAttention(Module):
                 if padding.shape[dim] != want:
                     raise AssertionError(f"Expected key_padded_mask.shape[{dim}] to be {want}, but got {padding.shape[dim]}")
             more = _added(padding, dtype).view(n, 1, 1, keys)
-            found = more if found is None else found + more  # type: ignore[operator]
+            found = more if found is None else found + more
         return found
 
 
@@ -261,16 +266,12 @@ class TransformerDecoderLayer(Module):
 class TransformerEncoder(Module):
     """`num_layers` copies of a layer, one after another."""
 
-    def __init__(
-        self, encoder_layer: Module, num_layers: int, norm: Module | None = None, enable_nested_tensor: bool = True, mask_check: bool = True
-    ):
+    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None, enable_nested_tensor: bool = True, mask_check: bool = True):
         super().__init__()
         self.layers = ModuleList(copy.deepcopy(encoder_layer) for _ in range(num_layers))
         self.num_layers, self.norm = num_layers, norm
 
-    def forward(
-        self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool | None = None
-    ) -> Tensor:
+    def forward(self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool | None = None) -> Tensor:
         for layer in self.layers:
             src = layer(src, src_mask=mask, src_key_padding_mask=src_key_padding_mask)
         return src if self.norm is None else self.norm(src)

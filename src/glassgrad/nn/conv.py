@@ -46,8 +46,8 @@ class Convolution(Module):
         n = self.dims
         self.in_channels, self.out_channels, self.groups, self.padding_mode = in_channels, out_channels, groups, padding_mode
         self.kernel_size, self.stride, self.dilation = (numbers(v, n, "size") for v in (kernel_size, stride, dilation))
-        self.padding = padding if isinstance(padding, str) else numbers(padding, n, "padding")
-        self.output_padding = numbers(output_padding, n, "output_padding")
+        self.padding: Any = padding if isinstance(padding, str) else numbers(padding, n, "padding")
+        self.output_padding: tuple[int, ...] = numbers(output_padding, n, "output_padding")
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.weight = Parameter(empty(first, second // groups, *self.kernel_size, device=device, dtype=dtype))
         if bias:

@@ -21,9 +21,10 @@ class UninitializedParameter(Parameter):
         return "<UninitializedParameter>"
 
     @property
-    def shape(self) -> Any:  # type: ignore[override]
+    def shape(self) -> Any:
         raise RuntimeError(
-            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when trying to load an uninitialized "
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when trying to load an "
+            "uninitialized "
             "parameter into an initialized one. Call `forward` to initialize the parameters before accessing their attributes."
         )
 

@@ -39,7 +39,8 @@ class RNNBase(Module):
             raise ValueError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed")
         if dropout > 0 and num_layers == 1:
             warnings.warn(
-                f"dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, but got dropout={dropout} "
+                f"dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, but got "
+                f"dropout={dropout} "
                 f"and num_layers={num_layers}", stacklevel=3,
             )  # fmt: skip
         for name, value in (("hidden_size", hidden_size), ("num_layers", num_layers)):
@@ -59,7 +60,7 @@ class RNNBase(Module):
             for direction in range(directions):
                 suffix = f"l{layer}" + ("_reverse" if direction else "")
                 width = input_size if layer == 0 else hidden_size * directions
-                shapes = {f"weight_ih_{suffix}": (width,), f"weight_hh_{suffix}": (hidden_size,)}
+                shapes: dict[str, tuple[int, ...]] = {f"weight_ih_{suffix}": (width,), f"weight_hh_{suffix}": (hidden_size,)}
                 shapes |= {f"bias_ih_{suffix}": (), f"bias_hh_{suffix}": ()} if bias else {}
                 for name, rest in shapes.items():
                     setattr(self, name, Parameter(empty(self.gates * hidden_size, *rest, device=device, dtype=dtype)))
@@ -164,7 +165,7 @@ class RNNBase(Module):
                 own = self._parameters
                 weights = [own[name] for name in self._names[k]] + [None] * (0 if self.bias else 2)
                 given = _turned(x, lengths) if direction else x
-                found = self._run(given, [s[k] for s in states], weights)  # type: ignore[index]
+                found = self._run(given, [s[k] for s in states], weights)
                 outs.append(_turned(found[0], lengths) if direction else found[0])
                 for kept, sequence in zip(last, found):
                     kept.append(_at_end(sequence, lengths))
@@ -192,8 +193,8 @@ def _reversed_steps(steps: int, lengths: Any) -> Any:
 def _at_end(states: Tensor, lengths: Tensor | None) -> Tensor:
     """The state after the last step of each sequence."""
     if lengths is None:
-        return states[-1]  # type: ignore[index]
-    at = (lengths - 1).view(1, -1, 1).expand(1, -1, states.size(-1))  # type: ignore[operator]
+        return states[-1]
+    at = (lengths - 1).view(1, -1, 1).expand(1, -1, states.size(-1))
     return states.gather(0, at).squeeze(0)
 
 
@@ -330,8 +331,8 @@ class LSTMCell(RNNCellBase):
         x, (h, c), batched = self._states(input, () if hx is None else hx)
         a, b = self._parts(x, h)
         i, f, g, o = (a + b).chunk(4, 1)
-        c = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(g)  # type: ignore[operator]
-        h = F.sigmoid(o) * F.tanh(c)  # type: ignore[operator]
+        c = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(g)
+        h = F.sigmoid(o) * F.tanh(c)
         return (h, c) if batched else (h.squeeze(0), c.squeeze(0))
 
 
@@ -346,5 +347,5 @@ class GRUCell(RNNCellBase):
         (ri, zi, ni), (rh, zh, nh) = a.chunk(3, 1), b.chunk(3, 1)
         r, z = F.sigmoid(ri + rh), F.sigmoid(zi + zh)
         new = F.tanh(ni + r * nh)
-        out = new + z * (h - new)  # type: ignore[operator]
+        out = new + z * (h - new)
         return out if batched else out.squeeze(0)

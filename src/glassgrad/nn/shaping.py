@@ -47,7 +47,9 @@ class Flatten(Layer, function=Tensor.flatten, shows="start_dim={start_dim}, end_
     """Dims start_dim to end_dim as one: (N, C, H, W) to (N, C · H · W)."""
 
 
-class Unflatten(Layer, function=Tensor.unflatten, passes=("dim", "sizes"), shows="dim={dim}, unflattened_size={unflattened_size}", dim=..., unflattened_size=...):
+class Unflatten(
+    Layer, function=Tensor.unflatten, passes=("dim", "sizes"), shows="dim={dim}, unflattened_size={unflattened_size}", dim=..., unflattened_size=...
+):
     """One dim as several."""
 
     sizes = property(lambda self: self.unflattened_size)

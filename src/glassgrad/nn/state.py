@@ -139,7 +139,9 @@ class State:
                 continue
             given = state_dict[key]
             if not isinstance(given, Tensor):
-                error_msgs.append(f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint but received {type(given)}')
+                error_msgs.append(
+                    f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint but received {type(given)}'
+                )
                 continue
             if mine.ndim == 0 and given.ndim == 1:
                 given = given[0]  # older checkpoints hold numbers as tensors of one element
@@ -171,7 +173,7 @@ class State:
             for key in state_dict:
                 if key.startswith(prefix) and key != extra:
                     first, dot, _ = key[len(prefix) :].partition(".")
-                    if (first not in self._modules if dot else first not in own):
+                    if first not in self._modules if dot else first not in own:
                         unexpected_keys.append(key)
 
     def _assign(self, name: str, mine: Tensor, given: Tensor) -> None:

@@ -33,13 +33,16 @@ CLAMPED = {"b": RuntimeError("Bool inputs not supported for hardtanh"), "c": Not
 
 # What is chosen by a comparison is written so that NaN goes the way that it goes in PyTorch.
 _leaky_relu = _kinked("_leaky_relu", lambda self, negative_slope: arrays.where(self > 0, self, self * negative_slope),
-                      lambda self, negative_slope: arrays.where(self > 0, np.ones_like(self), negative_slope), "LeakyReluBackward0", _kinds("leaky_relu_cpu"))  # fmt: skip
-_elu = _kinked("_elu", lambda self, alpha, scale, input_scale: arrays.where(self <= 0, np.expm1(np.minimum(self, 0) * input_scale) * (alpha * scale), self * scale),
+                      lambda self, negative_slope: arrays.where(self > 0, np.ones_like(self), negative_slope), "LeakyReluBackward0",
+                      _kinds("leaky_relu_cpu"))  # fmt: skip
+_elu = _kinked("_elu", lambda self, alpha, scale, input_scale: arrays.where(self <= 0, np.expm1(np.minimum(self, 0) * input_scale) * (alpha * scale),
+               self * scale),
                lambda self, alpha, scale, input_scale: arrays.where(
                    self <= 0, np.exp(np.minimum(self, 0) * input_scale) * (alpha * scale * input_scale), np.full_like(self, scale)),
                "EluBackward0", _kinds("elu_cpu"))  # fmt: skip
 _celu = _kinked("_celu", lambda self, alpha: arrays.where(self <= 0, np.expm1(np.minimum(self, 0) / alpha) * alpha, self),
-                lambda self, alpha: arrays.where(self <= 0, np.exp(np.minimum(self, 0) / alpha), np.ones_like(self)), "CeluBackward0", _kinds("elu_cpu"))  # fmt: skip
+                lambda self, alpha: arrays.where(self <= 0, np.exp(np.minimum(self, 0) / alpha), np.ones_like(self)), "CeluBackward0",
+                _kinds("elu_cpu"))  # fmt: skip
 _gelu = _kinked("_gelu", lambda self: self * (0.5 * (1 + arrays.erf(self * math.sqrt(0.5)))),
                 lambda self: 0.5 * (1 + arrays.erf(self * math.sqrt(0.5))) + self * np.exp(self * self * -0.5) * (1 / math.sqrt(2 * math.pi)),
                 "GeluBackward0", _kinds("GeluKernelImpl"))  # fmt: skip
@@ -60,13 +63,17 @@ _hardsigmoid = _kinked("_hardsigmoid", lambda self: np.clip(self + 3, 0, 6) / 6,
 _hardshrink = _kinked("_hardshrink", lambda self, lambd: arrays.where((self >= -lambd) & (self <= lambd), 0, self), selects(
     lambda self, lambd: arrays.where((self >= -lambd) & (self <= lambd), 0, np.ones_like(self))), "HardshrinkBackward0", _kinds("hardshrink_cpu"))  # fmt: skip
 _softshrink = _kinked("_softshrink", lambda self, lambd: arrays.where(self > lambd, self - lambd, arrays.where(self < -lambd, self + lambd, self * 0)), selects(
-    lambda self, lambd: arrays.where((self >= -lambd) & (self <= lambd), 0, np.ones_like(self))), "SoftshrinkBackward0", _kinds("softshrink_check"))  # fmt: skip
+    lambda self, lambd: arrays.where((self >= -lambd) & (self <= lambd), 0, np.ones_like(self))), "SoftshrinkBackward0",
+    _kinds("softshrink_check"))  # fmt: skip
 _log_sigmoid = _kinked("_log_sigmoid", lambda self: np.minimum(self, 0) - np.log1p(np.exp(-np.abs(self))), lambda self: arrays.sigmoid(-self),
                        "LogSigmoidBackward0", _kinds("log_sigmoid_cpu"))  # fmt: skip
 _threshold = _kinked("_threshold", lambda self, threshold, value: arrays.where(self <= threshold, value, self), selects(
-    lambda self, threshold: arrays.where(self <= threshold, 0, np.ones_like(self))), "ThresholdBackward0", {"b": "threshold_cpu", "c": "threshold_cpu"})  # fmt: skip
-_prelu = elementwise("_prelu", lambda self, weight: arrays.where(self > 0, self, self * weight), lambda self, weight: arrays.where(self > 0, np.ones_like(self), weight),
-                     lambda self: arrays.where(self > 0, 0, self), node="PreluKernelBackward0", floats=False, method=False, refuses=_kinds("prelu_cpu"))  # fmt: skip
+    lambda self, threshold: arrays.where(self <= threshold, 0, np.ones_like(self))), "ThresholdBackward0", {"b": "threshold_cpu",
+    "c": "threshold_cpu"})  # fmt: skip
+_prelu = elementwise("_prelu", lambda self, weight: arrays.where(self > 0, self, self * weight), lambda self, weight: arrays.where(self > 0,
+                     np.ones_like(self), weight),
+                     lambda self: arrays.where(self > 0, 0, self), node="PreluKernelBackward0", floats=False, method=False,
+                     refuses=_kinds("prelu_cpu"))  # fmt: skip
 
 
 def _both(x: Any, dim: int) -> tuple[Any, Any]:
@@ -201,12 +208,12 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x)."""
-    return input - tanh(input)  # type: ignore[operator]
+    return input - tanh(input)
 
 
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
-    return input / (input.abs() + 1)  # type: ignore[operator]
+    return input / (input.abs() + 1)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -247,7 +254,7 @@ def rrelu(
         return _leaky_relu(input, 0.0)  # refuses it
     drawn = zeros_like(input).uniform_(lower, upper, generator=generator or default_generator)
     slope = Tensor._wrap(arrays.where(input._data > 0, 1, drawn._data).astype(input._data.dtype))
-    return input.mul_(slope) if inplace else input * slope  # type: ignore[operator]
+    return input.mul_(slope) if inplace else input * slope
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -263,7 +270,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """softmax(-x) along a dim."""
-    return softmax(-input, implicit_dim("softmin", input.ndim, dim, _stacklevel), dtype=dtype)  # type: ignore[operator]
+    return softmax(-input, implicit_dim("softmin", input.ndim, dim, _stacklevel), dtype=dtype)
 
 
 def implicit_dim(name: str, ndim: int, dim: int | None, stacklevel: int) -> int:
@@ -283,12 +290,12 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     Gumbel-softmax", 2017.
     """
     gumbels = -zeros_like(logits).exponential_().log()
-    soft = softmax((logits + gumbels) / tau, dim)  # type: ignore[operator]
+    soft = softmax((logits + gumbels) / tau, dim)
     if not hard:
         return soft
     index = soft.max(dim, keepdim=True)[1]
     one_hot = zeros_like(logits).scatter_(dim, index, 1.0)
-    return one_hot - soft.detach() + soft  # type: ignore[operator]
+    return one_hot - soft.detach() + soft
 
 
 leaky_relu_ = _in_place_form(_leaky_relu, "leaky_relu_")

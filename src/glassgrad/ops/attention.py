@@ -40,7 +40,7 @@ def scaled_dot_product_attention(
     blind: Any = None
     if attn_mask is not None:
         if attn_mask.dtype.name == "bool":
-            scores = scores.masked_fill(~attn_mask, -math.inf)  # type: ignore[operator]
+            scores = scores.masked_fill(~attn_mask, -math.inf)
             seen = attn_mask._data.any(-1, keepdims=True)
             blind = None if np.all(seen) else Tensor._wrap(~seen)
         else:

@@ -48,7 +48,8 @@ def build(op: Op) -> None:
     space: dict[str, Any] = {"rule_" + t: r for t, r in op.rules.items()}
     space |= {"chain_" + t: _chain(r) for t, r in op.rules.items() if callable(r)}
     space |= dict(
-        __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, Parameter=Parameter, NUMBERS=NUMBERS, REALS=NUMBERS - {complex}, INTEGERS=INTEGERS, mode=mode,
+        __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, Parameter=Parameter, NUMBERS=NUMBERS, REALS=NUMBERS - {complex},
+        INTEGERS=INTEGERS, mode=mode,
         new=new, wrap=Tensor._wrap, count=count, ndarray=ndarray, f32=f32, f64=f64, F32=F32, F64=F64, general=general, refuse=refuse,
         into=into, sum_to=sum_to, fit=fit, conj=conj, saved=saved, saved_tensor=saved_tensor, saved_result=saved_result,
         materialize=materialize, alias=alias, mark=mark, inferring=inferring, packing=packing, pack_saved=pack_saved,
@@ -237,9 +238,7 @@ def _unpack(op: Op, name: str, graph: bool) -> list[str]:
 def _make_node(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: tuple[str, ...], numbers: tuple[str, ...] = ()) -> list[str]:
     """Lines that make the node of a call; `numbers` are inputs that are bare numbers here."""
     lines = ["n = new(node)", "n.hooks = None", "n.seq = count()"]
-    edges = [
-        "None" if t in numbers else f"{_public(t)}._fn or ({_public(t)} if {_public(t)}._needs else None)" for t in op.edges
-    ]
+    edges = ["None" if t in numbers else f"{_public(t)}._fn or ({_public(t)} if {_public(t)}._needs else None)" for t in op.edges]
     lines.append(f"n.edges = ({', '.join(edges)}{',' if len(edges) == 1 else ''})")
     for s in saves:
         if s == "result":

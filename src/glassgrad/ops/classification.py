@@ -255,31 +255,31 @@ def _of_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, redu
     if not target.is_floating_point():
         raise RuntimeError(f"Expected floating point type for target with class probabilities, got {target.dtype.type_name}")
     if smoothing:
-        target = target * (1 - smoothing) + smoothing / input.shape[dim]  # type: ignore[operator]
-    values = log_softmax(input, dim) * target  # type: ignore[operator]
+        target = target * (1 - smoothing) + smoothing / input.shape[dim]
+    values = log_softmax(input, dim) * target
     if weight is not None:
         values = values * _along(weight, input, dim)
     if reduction == "none":
-        return -sum_(values, dim)  # type: ignore[operator]
-    total = -sum_(values)  # type: ignore[operator]
+        return -sum_(values, dim)
+    total = -sum_(values)
     return total if reduction == "sum" else total / (input.numel() // input.shape[dim])
 
 
 def _smoothed(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str, smoothing: float, dim: int) -> Tensor:
     logs = log_softmax(input, dim)
     likely = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
-    spread = -sum_(logs if weight is None else logs * _along(weight, input, dim), dim)  # type: ignore[operator]
+    spread = -sum_(logs if weight is None else logs * _along(weight, input, dim), dim)
     ignored = target == ignore_index
     spread = spread.masked_fill(ignored, 0.0)
     if reduction == "mean":
         if weight is None:
-            spread = sum_(spread) / float((~ignored).sum())  # type: ignore[operator]
+            spread = sum_(spread) / float((~ignored).sum())
         else:
             kept = gather(weight, 0, where(ignored, zeros_like(target), target).flatten())
-            spread = sum_(spread) / (kept.masked_fill(ignored.flatten(), 0).sum())  # type: ignore[operator]
+            spread = sum_(spread) / (kept.masked_fill(ignored.flatten(), 0).sum())
     elif reduction == "sum":
         spread = sum_(spread)
-    return likely * (1 - smoothing) + spread * (smoothing / input.shape[dim])  # type: ignore[operator]
+    return likely * (1 - smoothing) + spread * (smoothing / input.shape[dim])
 
 
 def kl_div(
@@ -293,12 +293,12 @@ def kl_div(
             "with the KL div math definition.'mean' will be changed to behave the same as 'batchmean' in the next major release.", stacklevel=2,
         )  # fmt: skip
     if log_target:
-        values = e.exp(target) * (target - input)  # type: ignore[operator]
+        values = e.exp(target) * (target - input)
     else:
-        entropy = where(target > 0, target * e.log(where(target > 0, target, zeros_like(target) + 1)), target * 0)  # type: ignore[operator]
+        entropy = where(target > 0, target * e.log(where(target > 0, target, zeros_like(target) + 1)), target * 0)
         values = entropy - target * input
     if reduction == "batchmean":
-        return sum_(values) / (input.shape[0] if input.ndim else 1)  # type: ignore[operator]
+        return sum_(values) / (input.shape[0] if input.ndim else 1)
     return finish(values, reduction)
 
 
@@ -308,7 +308,7 @@ def soft_margin_loss(
 ) -> Tensor:
     """log(1 + e^(-target · input)), for targets 1 and -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    return finish(e.softplus(-target * input), reduction)  # type: ignore[operator]
+    return finish(e.softplus(-target * input), reduction)
 
 
 def multilabel_soft_margin_loss(
@@ -316,10 +316,10 @@ def multilabel_soft_margin_loss(
 ) -> Tensor:
     """The binary cross-entropy with logits of each class, averaged over the classes."""
     reduction = reduction_of(size_average, reduce, reduction)
-    values = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))  # type: ignore[operator]
+    values = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
         values = values * weight
-    return finish(sum_(values, -1) / input.shape[-1], reduction)  # type: ignore[operator]
+    return finish(sum_(values, -1) / input.shape[-1], reduction)
 
 
 def multi_margin_loss(
@@ -332,13 +332,13 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     rows, index = (reshape(input, (1, -1)), reshape(target, (1,))) if input.ndim == 1 else (input, target)
     weights, _ = _classes(rows, index, weight, -1)
-    apart = clamp_min(margin - gather(rows, 1, index.unsqueeze(1)) + rows, 0)  # type: ignore[operator]
+    apart = clamp_min(margin - gather(rows, 1, index.unsqueeze(1)) + rows, 0)
     if p == 2:
         apart = apart * apart
     if weight is not None:
         apart = apart * gather(weights, 0, index).unsqueeze(1)
     own = as_tensor(np.arange(rows.shape[1])[None] == index._data[:, None])
-    values = sum_(apart.masked_fill(own, 0), 1) / rows.shape[1]  # type: ignore[operator]
+    values = sum_(apart.masked_fill(own, 0), 1) / rows.shape[1]
     return finish(values if input.ndim == 2 else values[0], reduction)
 
 
@@ -355,7 +355,7 @@ def multilabel_margin_loss(
     picked = gather(rows, 1, Tensor._wrap(np.where(listed, labels, 0)))
     apart = clamp_min(1 - (picked.unsqueeze(2) - rows.unsqueeze(1)), 0)
     counted = Tensor._wrap(~(listed[:, :, None] & ~is_target[:, None, :]))
-    values = sum_(apart.masked_fill(counted, 0), (1, 2)) / rows.shape[1]  # type: ignore[operator]
+    values = sum_(apart.masked_fill(counted, 0), (1, 2)) / rows.shape[1]
     return finish(values if input.ndim == 2 else values[0], reduction)
 
 

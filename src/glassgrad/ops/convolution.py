@@ -49,7 +49,9 @@ def _by_input(grad: Any, weight: Any, self_shape: Any, stride: Any, padding: Any
     flat = _grouped(np.reshape(grad, (grad.shape[0], grad.shape[1], math.prod(grad.shape[2:]))), groups)
     columns = np.matmul(np.swapaxes(conj(_kernels(weight, groups)), -1, -2), flat)
     shape = columns.shape
-    return windows.add_back(np.reshape(columns, (shape[0], shape[1] * shape[2], shape[3])), tuple(self_shape[2:]), tuple(weight.shape[2:]), stride, padding, dilation)
+    return windows.add_back(
+        np.reshape(columns, (shape[0], shape[1] * shape[2], shape[3])), tuple(self_shape[2:]), tuple(weight.shape[2:]), stride, padding, dilation
+    )
 
 
 def _by_weight(grad: Any, self: Any, weight_shape: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
@@ -69,7 +71,8 @@ def _with_bias(value: Any, bias: Any) -> Any:
 
 _convolution = vjp("_convolution", _convolved, node="ConvolutionBackward0", method=False, self=_by_input, weight=_by_weight)
 _convolution_bias = vjp(
-    "_convolution_bias", lambda self, weight, bias, stride, padding, dilation, groups: _with_bias(_convolved(self, weight, stride, padding, dilation, groups), bias),
+    "_convolution_bias", lambda self, weight, bias, stride, padding, dilation, groups: _with_bias(_convolved(self, weight, stride, padding, dilation,
+    groups), bias),
     node="ConvolutionBackward0", method=False, self=_by_input, weight=_by_weight, bias=_by_bias)  # fmt: skip
 
 
@@ -123,7 +126,9 @@ def _checked(input: Any, weight: Any, bias: Any, n: int, name: str, stride: Any,
     batched = len(shape) == n + 2
     shown = shape if batched else [1, *shape]
     if len(kernel) != n + 2:
-        raise RuntimeError(f"Expected {n + 2}-dimensional input for {n + 2}-dimensional weight {kernel}, but got {len(shape)}-dimensional input of size {shape} instead")
+        raise RuntimeError(
+            f"Expected {n + 2}-dimensional input for {n + 2}-dimensional weight {kernel}, but got {len(shape)}-dimensional input of size {shape} instead"
+        )
     if kernel[0] % groups or kernel[0] < groups:
         raise RuntimeError(f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size [{kernel}] instead")
     channels = kernel[0] if transposed else kernel[1] * groups
@@ -136,7 +141,9 @@ def _checked(input: Any, weight: Any, bias: Any, n: int, name: str, stride: Any,
         )  # fmt: skip
     out = kernel[1] * groups if transposed else kernel[0]
     if bias is not None and list(bias.shape) != [out]:
-        raise RuntimeError(f"Given weight of size {kernel}, expected bias to be 1-dimensional with {out} elements, but got bias of size {list(bias.shape)} instead")
+        raise RuntimeError(
+            f"Given weight of size {kernel}, expected bias to be 1-dimensional with {out} elements, but got bias of size {list(bias.shape)} instead"
+        )
     a, b = input._data.dtype, weight._data.dtype
     if bias is not None and bias._data.dtype != a:
         raise RuntimeError(f"Input type ({FROM_NUMPY[a].c_name}) and bias type ({FROM_NUMPY[bias._data.dtype].c_name}) should be the same")
@@ -170,7 +177,9 @@ def _convolve(n: int, input: Any, weight: Any, bias: Any, stride: Any, padding: 
     sizes = x._data.shape[2:]
     if any(size + lo + hi < d * (k - 1) + 1 for size, (lo, hi), d, k in zip(sizes, pads, dilation, kernel)):
         shown = [" x ".join(map(str, v)) for v in ([s + lo + hi for s, (lo, hi) in zip(sizes, pads)], [d * (k - 1) + 1 for d, k in zip(dilation, kernel)])]
-        raise RuntimeError(f"Calculated padded input size per channel: ({shown[0]}). Kernel size: ({shown[1]}). Kernel size can't be greater than actual input size")
+        raise RuntimeError(
+            f"Calculated padded input size per channel: ({shown[0]}). Kernel size: ({shown[1]}). Kernel size can't be greater than actual input size"
+        )
     out = _convolution(x, weight, stride, pads, dilation, groups) if bias is None else _convolution_bias(x, weight, bias, stride, pads, dilation, groups)
     return out if batched else out.squeeze(0)
 
@@ -181,7 +190,9 @@ def _convolve_back(n: int, input: Any, weight: Any, bias: Any, stride: Any, padd
     pads, more = numbers(padding, n, "padding"), numbers(output_padding, n, "output_padding")
     names = ("depth", "height", "width")[-n:]
     if any(o >= max(s, d) for o, s, d in zip(more, stride, dilation)):
-        shown = " ".join(f"{what}_{name}: {v}" for what, vs in (("output_padding", more), ("stride", stride), ("dilation", dilation)) for name, v in zip(names, vs))
+        shown = " ".join(
+            f"{what}_{name}: {v}" for what, vs in (("output_padding", more), ("stride", stride), ("dilation", dilation)) for name, v in zip(names, vs)
+        )
         raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got {shown}")
     x = input if batched else input.unsqueeze(0)
     kernel = weight._data.shape[2:]
@@ -237,7 +248,9 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     """The windows of a batch of images as columns: (N, C, H, W) to (N, C · KH · KW, windows)."""
     kernel, dilation, pads, stride = (numbers(v, 2, "size") for v in (kernel_size, dilation, padding, stride))
     if input.ndim not in (3, 4):
-        raise RuntimeError(f"Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: {list(input.shape)}")
+        raise RuntimeError(
+            f"Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: {list(input.shape)}"
+        )
     x = input if input.ndim == 4 else input.unsqueeze(0)
     around = tuple((p, p) for p in pads)
     many = counts(x._data.shape[2:], kernel, stride, around, dilation)
@@ -254,7 +267,9 @@ def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, p
     """The transpose of `unfold`: columns added back into images of `output_size`."""
     size, kernel, dilation, pads, stride = (numbers(v, 2, "size") for v in (output_size, kernel_size, dilation, padding, stride))
     if input.ndim not in (2, 3):
-        raise RuntimeError(f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: {list(input.shape)}")
+        raise RuntimeError(
+            f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: {list(input.shape)}"
+        )
     x = input if input.ndim == 3 else input.unsqueeze(0)
     around = tuple((p, p) for p in pads)
     if x.shape[1] % math.prod(kernel):
@@ -264,7 +279,8 @@ def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, p
     many = counts(size, kernel, stride, around, dilation)
     if x.shape[2] != math.prod(many):
         raise RuntimeError(
-            f"Given output_size={size}, kernel_size={kernel}, dilation={dilation}, padding={pads}, stride={stride}, expected size of input's dimension 2 to match "
+            f"Given output_size={size}, kernel_size={kernel}, dilation={dilation}, padding={pads}, stride={stride}, expected size of input's "
+            f"dimension 2 to match "
             f"the calculated number of sliding blocks {' * '.join(map(str, many))} = {math.prod(many)}, but got input.size(2)={x.shape[2]}."
         )
     out = _add_back(x, size, kernel, stride, around, dilation)

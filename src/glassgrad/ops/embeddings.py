@@ -29,7 +29,8 @@ def _rows_back(grad: Any, indices: Any, weight_shape: Any, padding_idx: int, sca
     return arrays.embed_add(flat, (index,), tuple(weight_shape))
 
 
-_embedding = vjp("_embedding", lambda weight, indices, padding_idx, scale_grad_by_freq: arrays.take(weight, (indices,)), node="EmbeddingBackward0", method=False,
+_embedding = vjp("_embedding", lambda weight, indices, padding_idx, scale_grad_by_freq: arrays.take(weight, (indices,)), node="EmbeddingBackward0",
+                  method=False,
                  tensors=("weight", "indices"), weight=lambda grad, indices, weight_shape, padding_idx, scale_grad_by_freq: _rows_back(
                      grad, indices, weight_shape, padding_idx, scale_grad_by_freq))  # fmt: skip
 
@@ -43,7 +44,8 @@ def _checked(input: Any, weight: Any) -> None:
     if input._data.dtype not in (np.int64, np.int32):
         raise errors.explain(
             RuntimeError(
-                f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got {input.type()} instead (while checking "
+                f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got {input.type()} instead "
+                f"(while checking "
                 "arguments for embedding)"
             ), "what is looked up are the numbers of rows", errors.line_of(errors.users_place()), "input.long()",
         )  # fmt: skip
@@ -127,12 +129,12 @@ def embedding_bag(
     if per_sample_weights is not None:
         rows = mul(rows, reshape(per_sample_weights, (-1, 1)))
     if mode == "max":
-        parts = [rows[bag].amax(0) if bag else rows.new_zeros(weight.shape[1]) for bag in bags]  # type: ignore[index]
+        parts = [rows[bag].amax(0) if bag else rows.new_zeros(weight.shape[1]) for bag in bags]
         return stack(parts) if parts else rows.new_empty(0, weight.shape[1])
     member = np.zeros((len(bags), len(index)), rows._data.dtype)
     for row, bag in zip(member, bags):
         row[bag] = 1 / len(bag) if mode == "mean" and bag else 1
-    return Tensor._wrap(member) @ rows  # type: ignore[operator]
+    return Tensor._wrap(member) @ rows
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

@@ -27,7 +27,8 @@ def _nearest(kind: str, n: int) -> Any:
 
 
 def _weighted(kind: str, n: int) -> Any:
-    return linear(f"_upsample_{kind}{n}d", lambda self, matrices: multiplied(self, matrices), lambda grad, matrices: multiplied(grad, tuple(m.T for m in matrices)),
+    return linear(f"_upsample_{kind}{n}d", lambda self, matrices: multiplied(self, matrices), lambda grad, matrices: multiplied(grad,
+    tuple(m.T for m in matrices)),
                   node=f"Upsample{kind.capitalize()}{n}DBackward0")  # fmt: skip
 
 

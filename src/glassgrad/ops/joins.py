@@ -192,7 +192,7 @@ class Parts(Node):
     dim: int
     pieces: Any
     dtype: Any
-    outputs = property(lambda self: len(self.pieces))  # type: ignore[assignment]
+    outputs = property(lambda self: len(self.pieces))
     _saved_dim = property(lambda self: self.dim)
 
     def backward(self, grad: Any, freed: Any) -> tuple[Any, ...]:

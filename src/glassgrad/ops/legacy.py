@@ -49,7 +49,7 @@ def _new(cls: type, *given: Any, dtype: Any = None, device: Any = None, requires
     return t
 
 
-Tensor.__new__ = staticmethod(_new)  # type: ignore[method-assign, assignment]
+Tensor.__new__ = staticmethod(_new)  # type: ignore[method-assign]
 
 
 class LegacyType(type):

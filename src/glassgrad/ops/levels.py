@@ -183,7 +183,7 @@ class Layer(NDArrayOperatorsMixin):
     def dtype(self) -> np.dtype:
         """Equal to NumPy's object, but not the same: the fast path of an op, which asks `is`, leaves layers to `general`."""
         kind = self.parts()[0].dtype
-        return _copies.get(kind) or _copies.setdefault(kind, np.dtype(kind, copy=True))  # type: ignore[call-overload]
+        return _copies.get(kind) or _copies.setdefault(kind, np.dtype(kind, copy=True))
 
     ndim = property(lambda self: len(self.shape))
     size = property(lambda self: math.prod(self.shape))

@@ -111,7 +111,7 @@ def mse_loss(
 
 def _weighted(values: Tensor, weight: Tensor, reduction: str) -> Tensor:
     values = e.mul(values, weight)
-    return values if reduction == "none" else sum_(values) if reduction == "sum" else sum_(values) / sum_(weight)  # type: ignore[operator]
+    return values if reduction == "none" else sum_(values) if reduction == "sum" else sum_(values) / sum_(weight)
 
 
 def l1_loss(
@@ -156,10 +156,10 @@ def poisson_nll_loss(
     `full` adds Stirling's approximation of log target! for targets above 1.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    values: Any = e.exp(input) - target * input if log_input else input - target * e.log(input + eps)  # type: ignore[operator]
+    values: Any = e.exp(input) - target * input if log_input else input - target * e.log(input + eps)
     if full:
-        stirling = target * e.log(target) - target + 0.5 * e.log(2 * math.pi * target)  # type: ignore[operator]
-        values = values + where(target > 1, stirling, zeros_like(target))  # type: ignore[operator]
+        stirling = target * e.log(target) - target + 0.5 * e.log(2 * math.pi * target)
+        values = values + where(target > 1, stirling, zeros_like(target))
     return finish(values, reduction)
 
 
@@ -179,7 +179,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
     if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not valid")
     floor = var + (clamp_min(var, eps) - var).detach()  # what the floor adds is a constant
-    values = 0.5 * (e.log(floor) + (input - target) ** 2 / floor)  # type: ignore[operator]
+    values = 0.5 * (e.log(floor) + (input - target) ** 2 / floor)
     if full:
         values = values + 0.5 * math.log(2 * math.pi)
     return finish(values, reduction)
@@ -195,12 +195,12 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     if not (x1.is_floating_point() or x1.is_complex()) and not (x2.is_floating_point() or x2.is_complex()):
         raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {x1.dtype.type_name}")
     x1, x2 = broadcast_tensors(x1, x2)
-    return sum_((x1 / clamp_min(norm(x1, 2, dim, True), eps)) * (x2 / clamp_min(norm(x2, 2, dim, True), eps)), dim)  # type: ignore[operator]
+    return sum_((x1 / clamp_min(norm(x1, 2, dim, True), eps)) * (x2 / clamp_min(norm(x2, 2, dim, True), eps)), dim)
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """‖x1 - x2 + eps‖_p along the last dim."""
-    return norm(x1 - x2 + eps, p, -1, keepdim)  # type: ignore[operator]
+    return norm(x1 - x2 + eps, p, -1, keepdim)
 
 
 def cosine_embedding_loss(
@@ -214,8 +214,8 @@ def cosine_embedding_loss(
             if target.ndim < 2 else "0D or 1D target tensor expected, multi-target not supported"
         )  # fmt: skip
     eps = 1e-12
-    dots, sizes = sum_(input1 * input2, -1), e.sqrt((sum_(input1 * input1, -1) + eps) * (sum_(input2 * input2, -1) + eps))  # type: ignore[operator]
-    cos: Any = dots / sizes  # type: ignore[operator]
+    dots, sizes = sum_(input1 * input2, -1), e.sqrt((sum_(input1 * input1, -1) + eps) * (sum_(input2 * input2, -1) + eps))
+    cos: Any = dots / sizes
     values = where(target == 1, 1 - cos, zeros_like(cos)) + where(target == -1, clamp_min(cos - margin, 0), zeros_like(cos))
     return finish(values, reduction)
 
@@ -225,7 +225,7 @@ def hinge_embedding_loss(
 ) -> Tensor:
     """The input where the target is 1, max(0, margin - input) where it is -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    apart = where(target != 1, clamp_min(margin - input, 0), zeros_like(input))  # type: ignore[operator]
+    apart = where(target != 1, clamp_min(margin - input, 0), zeros_like(input))
     return finish(apart + where(target != -1, input, zeros_like(input)), reduction)
 
 
@@ -239,7 +239,7 @@ def margin_ranking_loss(
             f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: {input1.size()}, input2: {input2.size()}, "
             f"target: {target.size()} "
         )
-    return finish(clamp_min(-target * (input1 - input2) + margin, 0), reduction)  # type: ignore[operator]
+    return finish(clamp_min(-target * (input1 - input2) + margin, 0), reduction)
 
 
 def triplet_margin_loss(

@@ -110,7 +110,9 @@ def _normalized_dims(input: Tensor, normalized_shape: Any, **affine: Tensor | No
         raise RuntimeError(f"Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = {shape}")
     for name, t in affine.items():
         if t is not None and list(t.shape) != shape:
-            raise RuntimeError(f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(t.shape)} and normalized_shape = {shape}")
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(t.shape)} and normalized_shape = {shape}"
+            )
     if list(input.shape[-len(shape) :]) != shape:
         raise RuntimeError(
             f"Given normalized_shape={shape}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of size{list(input.shape)}"
@@ -139,7 +141,7 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
     """
     dims = _normalized_dims(input, normalized_shape, weight=weight)
     eps = float(np.finfo(input._data.dtype).eps) if eps is None else eps
-    out = mul(input, e.rsqrt(mean(e.square(input), dims, True) + eps))  # type: ignore[operator]
+    out = mul(input, e.rsqrt(mean(e.square(input), dims, True) + eps))
     return out if weight is None else mul(out, weight)
 
 
@@ -223,9 +225,9 @@ def instance_norm(
         values, dims, many = input.detach()._data, tuple(range(2, input.ndim)), math.prod(rest)
         _update(running_mean, np.mean(np.mean(values, axis=dims), axis=0), momentum)
         _update(running_var, np.mean(np.var(values, axis=dims), axis=0) * (many / (many - 1)), momentum)
-    repeated = [None if t is None else reshape(expand(unsqueeze(t, 0), (n, c)), (-1,)) for t in (weight, bias)]
+    scale, shift = [None if t is None else reshape(expand(unsqueeze(t, 0), (n, c)), (-1,)) for t in (weight, bias)]
     flat = reshape(input, (1, n * c, *rest))
-    return reshape(batch_norm(flat, None, None, *repeated, True, momentum, eps), (n, c, *rest))
+    return reshape(batch_norm(flat, None, None, scale, shift, True, momentum, eps), (n, c, *rest))
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
@@ -241,7 +243,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
         n, c, h, *rest = input.shape
         wide = reshape(squares, (n, 1, c, h, -1))
         means = reshape(avg_pool3d(_pad_channels(wide, around), (size, 1, 1), 1).squeeze(1), tuple(input.shape))
-    return input / e.pow(means * alpha + k, beta)  # type: ignore[operator]
+    return input / e.pow(means * alpha + k, beta)
 
 
 def _pad_channels(x: Tensor, around: tuple[int, int]) -> Tensor:

@@ -67,7 +67,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     n = len(pad) // 2
     if n > input.ndim:
         raise RuntimeError(
-            f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)} and input of dimension {input.ndim}"
+            f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)} and input of dimension "
+            f"{input.ndim}"
         )
     pairs = tuple((pad[2 * k], pad[2 * k + 1]) for k in reversed(range(n)))
     sizes = input._data.shape[input.ndim - n :]
@@ -89,7 +90,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     for k, (size, (lo, hi)) in enumerate(zip(sizes, pairs)):
         if kind == "Reflection" and (lo >= size or hi >= size):
             raise RuntimeError(
-                f"Argument #{4 + 2 * (n - 1 - k)}: Padding size should be less than the corresponding input dimension, but got: padding ({lo}, {hi}) at dimension "
+                f"Argument #{4 + 2 * (n - 1 - k)}: Padding size should be less than the corresponding input dimension, but got: padding ({lo}, {hi}) "
+                f"at dimension "
                 f"{input.ndim - n + k} of input {list(input.shape)}"
             )
         if kind == "Circular" and (lo > size or hi > size):
@@ -124,7 +126,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     *lead, c, h, w = input.shape
     if c % (r * r):
         raise RuntimeError(
-            f"pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)={c} is not divisible by "
+            f"pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)={c} is not "
+            f"divisible by "
             f"{r * r}"
         )
     return _pixel_shuffle(input, r)

@@ -87,7 +87,10 @@ def _arguments(who: str, n: int, input: Tensor, kernel_size: Any, stride: Any, p
     if any(m < 1 for m in many) or any(size == 0 for size in sizes):
         shown = [f"({'x'.join(map(str, v))})" for v in ((x.shape[1], *(1,) * (2 - n), *sizes), (x.shape[1], *(1,) * (2 - n), *many))]
         raise RuntimeError(f"Given input size: {shown[0]}. Calculated output size: {shown[1]}. Output size is too small")
-    pairs = [(lo, (m - 1) * s + d * (k - 1) + 1 - size - lo) if ceil_mode else (lo, hi) for (lo, hi), m, s, d, k, size in zip(pairs, many, step, spread, kernel, sizes)]
+    pairs = [
+        (lo, (m - 1) * s + d * (k - 1) + 1 - size - lo) if ceil_mode else (lo, hi)
+        for (lo, hi), m, s, d, k, size in zip(pairs, many, step, spread, kernel, sizes)
+    ]
     return x, kernel, step, tuple(pairs), pads, spread, tuple(many)
 
 
@@ -104,7 +107,9 @@ def _max_pool(n: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any
     return (out, found) if return_indices else out
 
 
-def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Any:
+def max_pool1d(
+    input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False
+) -> Any:
     """`max_pool2d` over one dim: (N, C, L) or (C, L)."""
     if input.ndim not in (2, 3):
         raise RuntimeError(f"max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(input.shape)}")
@@ -112,7 +117,9 @@ def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     return tuple(t.squeeze(-2) for t in found) if return_indices else found.squeeze(-2)
 
 
-def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Any:
+def max_pool2d(
+    input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False
+) -> Any:
     """The largest value of each window of (N, C, H, W) or (C, H, W); its gradient goes to the first that is the largest.
 
     The stride is the kernel's size where none is given. `return_indices` adds where they stood, for `max_unpool2d`.
@@ -125,7 +132,9 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-def max_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Any:
+def max_pool3d(
+    input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False
+) -> Any:
     """`max_pool2d` over three dims."""
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
@@ -139,7 +148,9 @@ def _unpool(n: int, input: Tensor, indices: Tensor, kernel_size: Any, stride: An
     places = raw(indices._data)
     if places.size and (places.min() < 0 or places.max() >= math.prod(size)):
         shown = "x".join(map(str, (*size, *(1,) * (2 - n))))
-        raise RuntimeError(f"Found an invalid max index: {int(places.flat[np.argmax((places < 0) | (places >= math.prod(size)))])} (output volumes are of size {shown})")
+        raise RuntimeError(
+            f"Found an invalid max index: {int(places.flat[np.argmax((places < 0) | (places >= math.prod(size)))])} (output volumes are of size {shown})"
+        )
     out = zeros(*lead, math.prod(size), dtype=input.dtype)
     return reshape(out.scatter(-1, flatten(indices, -n), flatten(input, -n)), (*lead, *size))
 
@@ -160,7 +171,9 @@ def max_unpool3d(input: Tensor, indices: Tensor, kernel_size: Any, stride: Any =
 
 
 # ------------------------------------------------------------------------------------------------ the mean
-def _avg_pool(n: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor_override: int | None) -> Tensor:
+def _avg_pool(
+    n: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor_override: int | None
+) -> Tensor:
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     x, kernel, step, pairs, pads, _, many = _arguments(f"avg_pool{n}d", n, input, kernel_size, stride, padding, 1, ceil_mode)
@@ -173,7 +186,7 @@ def _avg_pool(n: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any
             starts = np.arange(m) * s - p
             low, high = (-p, size + p) if count_include_pad else (0, size)
             lengths.append(np.minimum(starts + k, high) - np.maximum(starts, low))
-        grid = math.prod(np.ix_(*lengths))  # type: ignore[arg-type]
+        grid = math.prod(np.ix_(*lengths))
         divisor = np.asarray(grid, np.dtype(x._data.dtype.name))
     out = (_avg_pool3d if n == 3 else _avg_pool2d)(x, kernel, step, pairs, divisor)
     return out if input.ndim == n + 2 else out.squeeze(0)
@@ -192,7 +205,9 @@ def _row(value: Any, alone: int = 1) -> Any:
 def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
     """`avg_pool2d` over one dim."""
     if input.ndim not in (2, 3):
-        raise RuntimeError(f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for avg_pool1d)")
+        raise RuntimeError(
+            f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while checking arguments for avg_pool1d)"
+        )
     image = _avg_pool(2, _flat_image(input), _row(kernel_size), _row(stride), _row(padding, 0), ceil_mode, count_include_pad, None)
     return image.squeeze(-2)
 
@@ -212,7 +227,7 @@ def avg_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 def _lp_pool(pool: Any, n: int, input: Tensor, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
     means = pool(e.pow(input, norm_type), kernel_size, stride, 0, ceil_mode)
     count = math.prod(_sizes(kernel_size, n, f"lp_pool{n}d", "kernel_size"))
-    return e.pow(e.sign(means) * e.relu(e.abs(means)) * count, 1.0 / norm_type)  # type: ignore[operator]
+    return e.pow(e.sign(means) * e.relu(e.abs(means)) * count, 1.0 / norm_type)
 
 
 def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
@@ -333,5 +348,3 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
 def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """`adaptive_max_pool2d` over three dims."""
     return _adaptive_max_pool(3, input, output_size, return_indices)
-
-

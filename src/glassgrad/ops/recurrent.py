@@ -17,6 +17,10 @@ from ..graph.modes import mode
 from ..tensor import Tensor
 
 
+def _arrays(tensors: Any) -> list[Any]:
+    return [None if t is None else t._data for t in tensors]
+
+
 def _flat(x: Any) -> Any:
     return np.reshape(x, (-1, x.shape[-1]))
 
@@ -83,7 +87,7 @@ class RNNLayer(Recurrent):
 
     @staticmethod
     def forward(ctx: Any, relu: bool, *inputs: Any) -> Any:
-        x, h, w_ih, w_hh, b_ih, b_hh = [None if t is None else t._data for t in inputs]
+        x, h, w_ih, w_hh, b_ih, b_hh = _arrays(inputs)
         pre, turned = _with_bias(_times(x, w_ih), b_ih, b_hh), np.transpose(w_hh)
         found = []
         for t in range(len(pre)):
@@ -121,7 +125,7 @@ class LSTMLayer(Recurrent):
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Any:
-        x, h, c, w_ih, w_hh, b_ih, b_hh = [None if t is None else t._data for t in inputs]
+        x, h, c, w_ih, w_hh, b_ih, b_hh = _arrays(inputs)
         n = w_hh.shape[1]
         scale, shift = _halves(n, np.dtype(x.dtype.name))
         pre, turned = _with_bias(_times(x, w_ih), b_ih, b_hh) * scale, np.transpose(w_hh) * scale
@@ -136,7 +140,9 @@ class LSTMLayer(Recurrent):
         return Recurrent.outputs(ctx, inputs, _lstm_back, np.stack(hs), np.stack(cs), gates=np.stack(seen))
 
 
-def _lstm_back(wanted: bool, gates: Any, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, hs: Any, cs: Any, grad: Any, grad_c: Any) -> tuple[Any, ...]:
+def _lstm_back(
+    wanted: bool, gates: Any, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, hs: Any, cs: Any, grad: Any, grad_c: Any
+) -> tuple[Any, ...]:
     n, steps = w_hh.shape[1], x.shape[0]
     h_before, c_before = _before(h0, hs), _before(c0, cs)
     if gates is None:
@@ -171,7 +177,7 @@ class GRULayer(Recurrent):
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Any:
-        x, h, w_ih, w_hh, b_ih, b_hh = [None if t is None else t._data for t in inputs]
+        x, h, w_ih, w_hh, b_ih, b_hh = _arrays(inputs)
         n, turned = w_hh.shape[1], np.transpose(w_hh)
         pre = _with_bias(_times(x, w_ih), b_ih)
         found, seen = [], []

@@ -30,8 +30,8 @@ def padded(x: Any, padding: Pairs, value: Any = 0) -> Any:
     lead = x.ndim - len(padding)
     shape = x.shape[:lead] + tuple(n + lo + hi for n, (lo, hi) in zip(x.shape[lead:], padding))
     out = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
-    into = tuple(slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(x.shape[lead:], padding))
-    of = tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi) in zip(x.shape[lead:], padding))
+    into: Any = tuple(slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(x.shape[lead:], padding))
+    of: Any = tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi) in zip(x.shape[lead:], padding))
     out[(..., *into)] = x[(..., *of)]
     return out
 
@@ -103,7 +103,8 @@ def window_argmax(x: Any, kernel: Sizes, stride: Sizes, padding: Pairs, dilation
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     wide = padded(x, padding, lowest)
     flat = np.broadcast_to(padded(np.arange(math.prod(x.shape[2:])).reshape(x.shape[2:]), padding, -1), wide.shape[2:])
-    best = index = None
+    best: Any = None
+    index: Any = None
     for _, seen in places(kernel, stride, dilation, many):
         value, where = wide[seen], flat[seen]
         if best is None:

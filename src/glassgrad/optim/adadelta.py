@@ -17,7 +17,8 @@ class Adadelta(Updating):
     """
 
     def __init__(
-        self, params: Any, lr: Any = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0, foreach: bool | None = None, *, capturable: bool = False,
+        self, params: Any, lr: Any = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0, foreach: bool | None = None, *,
+        capturable: bool = False,
         maximize: bool = False, differentiable: bool = False,
     ):  # fmt: skip
         at_least_zero(lr=lr)

@@ -15,7 +15,8 @@ class Adamax(Updating):
     """m as in Adam, u ← max(β₂ · u, |g| + eps), p ← p - lr / (1 - β₁ᵗ) · m / u. Source: D. Kingma and J. Ba, 2014."""
 
     def __init__(
-        self, params: Any, lr: Any = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0, foreach: bool | None = None, *,
+        self, params: Any, lr: Any = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
+        foreach: bool | None = None, *,
         maximize: bool = False, differentiable: bool = False, capturable: bool = False,
     ):  # fmt: skip
         check(lr, betas, eps, weight_decay)

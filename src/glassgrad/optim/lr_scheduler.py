@@ -210,7 +210,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self._asked()
         return [self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2 for base in self.base_lrs]
 
-    def step(self, epoch: float | None = None) -> None:  # type: ignore[override]
+    def step(self, epoch: float | None = None) -> None:
         """Sets the rates of the next step; `epoch` may be a fraction."""
         if epoch is None and self.last_epoch < 0:
             epoch = 0
@@ -229,7 +229,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
                 self.T_cur = epoch % self.T_0  # type: ignore[assignment]
             else:
                 n = int(math.log(epoch / self.T_0 * (self.T_mult - 1) + 1, self.T_mult))
-                self.T_cur = epoch - self.T_0 * (self.T_mult**n - 1) / (self.T_mult - 1)  # type: ignore[assignment]
+                self.T_cur = epoch - self.T_0 * (self.T_mult**n - 1) / (self.T_mult - 1)
                 self.T_i = self.T_0 * self.T_mult**n
         self.last_epoch = math.floor(epoch)
         self._get_lr_called_within_step = True
@@ -251,12 +251,14 @@ class SequentialLR(LRScheduler):
                 raise TypeError(f"SequentialLR at index {i} should have `optimizer` as its attribute.")
             if isinstance(s, ReduceLROnPlateau):
                 raise ValueError(
-                    "SequentialLR does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified when calling `step`, but got one "
+                    "SequentialLR does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified when calling "
+                    "`step`, but got one "
                     f"at index {i} in the given schedulers sequence."
                 )
             if s.optimizer is not optimizer:
                 raise ValueError(
-                    f"SequentialLR expects all schedulers to belong to the same optimizer, but got scheduler {type(s).__name__} at index {i} has {s.optimizer}, "
+                    f"SequentialLR expects all schedulers to belong to the same optimizer, but got scheduler {type(s).__name__} at index {i} has "
+                    f"{s.optimizer}, "
                     f"which is different from {type(optimizer).__name__}."
                 )
         if len(milestones) != len(schedulers) - 1:
@@ -307,12 +309,14 @@ class ChainedScheduler(LRScheduler):
         for i, s in enumerate(schedulers):
             if isinstance(s, ReduceLROnPlateau):
                 raise ValueError(
-                    "ChainedScheduler does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified when calling `step`, but got "
+                    "ChainedScheduler does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified when calling "
+                    "`step`, but got "
                     f"one at index {i} in the given schedulers sequence."
                 )
             if s.optimizer is not self.optimizer:
                 raise ValueError(
-                    f"ChainedScheduler expects all schedulers to belong to the same optimizer, but got scheduler {type(s).__name__} at index {i} has {s.optimizer}, "
+                    f"ChainedScheduler expects all schedulers to belong to the same optimizer, but got scheduler {type(s).__name__} at index {i} has "
+                    f"{s.optimizer}, "
                     f"which is different from {type(self.optimizer).__name__}."
                 )
         self._schedulers = list(schedulers)

@@ -124,7 +124,8 @@ class Optimizer:
             given = [given]
         elif isinstance(given, set):
             raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will change between runs. Please use a list "
+                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will change between runs. "
+                "Please use a list "
                 "instead."
             )
         else:
@@ -364,10 +365,9 @@ class Updating(Optimizer):
     def _rooms_for(self, like: np.ndarray) -> Rooms:
         """Three arrays of a shape to compute in, the same ones each step; the last holds a gradient that has been changed."""
         key = like.shape, like.dtype
-        found = self._rooms.get(key)
-        if found is None:
-            found = self._rooms[key] = tuple(np.empty(like.shape, like.dtype) for _ in range(3))  # type: ignore[assignment]
-        return found
+        if key not in self._rooms:
+            self._rooms[key] = np.empty(like.shape, like.dtype), np.empty(like.shape, like.dtype), np.empty(like.shape, like.dtype)
+        return self._rooms[key]
 
 
 def number(value: float) -> Tensor:

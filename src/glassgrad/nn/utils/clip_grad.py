@@ -38,7 +38,7 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_n
 def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
     """Multiplies the gradients by max_norm / (total_norm + 1e-6) where that is below 1."""
     with no_grad():
-        factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)  # type: ignore[operator]
+        factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
         for g in _grads(parameters):
             g.mul_(factor)
 

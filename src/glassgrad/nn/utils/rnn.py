@@ -25,7 +25,9 @@ class PackedSequence(NamedTuple):
         """The same with data of another dtype."""
         return self._replace(data=self.data.to(*args, **kwargs))
 
-    is_cuda = False
+    @property
+    def is_cuda(self) -> bool:
+        return False
 
 
 def pad_sequence(sequences: Any, batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right") -> Tensor:
@@ -59,9 +61,10 @@ def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool 
 def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True) -> PackedSequence:
     """A padded batch (T, N, …) packed: padding is left out. Lengths have to fall, unless `enforce_sorted` is False."""
     sizes = np.asarray(lengths._data if isinstance(lengths, Tensor) else list(lengths), np.int64)
-    if sizes.size == 0 or (sizes <= 0).any():
-        raise RuntimeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0" if sizes.size else
-                           "Expected `len(lengths)` to be equal to batch_size, but got 0 (batch_size=%d)" % input.shape[0 if batch_first else 1])  # fmt: skip
+    if sizes.size == 0:
+        raise RuntimeError(f"Expected `len(lengths)` to be equal to batch_size, but got 0 (batch_size={input.shape[0 if batch_first else 1]})")
+    if (sizes <= 0).any():
+        raise RuntimeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")
     order: Tensor | None = None
     if not enforce_sorted:
         places = np.argsort(-sizes, kind="stable")
@@ -90,7 +93,8 @@ def pad_packed_sequence(
     steps = len(counts)
     if total_length is not None and total_length < steps:
         raise ValueError(
-            f"Expected total_length to be at least the length of the longest sequence in input, but got total_length={total_length} and max sequence length being "
+            f"Expected total_length to be at least the length of the longest sequence in input, but got total_length={total_length} and max sequence "
+            f"length being "
             f"{steps}"
         )
     rows, start = [], 0
