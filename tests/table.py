@@ -202,3 +202,7 @@ import table_nn  # noqa: E402 - its rows are made with what stands above
 
 ROWS += table_nn.ROWS
 UNTABLED |= table_nn.UNTABLED
+import table_more  # noqa: E402
+
+ROWS += table_more.ROWS
+UNTABLED |= table_more.UNTABLED

@@ -78,7 +78,7 @@ def directions(row, sample):
     return [rng.normal(size=a.shape) for a in row.inputs(sample)]
 
 
-FORWARD = [r for r in ROWS if r.name != "embedding_bag"]  # PyTorch has no forward mode for it
+FORWARD = [r for r in ROWS if r.name != "embedding_bag" and "scatter_reduce prod" not in r.name]  # PyTorch has no forward mode for the first, and 0 for the other
 
 
 @pytest.mark.parametrize("row", FORWARD, ids=lambda r: r.name.replace(" ", "_"))

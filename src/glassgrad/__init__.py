@@ -34,6 +34,7 @@ from .dtypes import (
     uint8,
 )  # fmt: skip
 from .graph.modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+from .ops import later as _later
 from .ops import methods as _methods
 from .ops.creation import (
     arange,
@@ -262,17 +263,23 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"glassgrad(\
 
 
 def __getattr__(name: str) -> object:
+    found = _later.function(name)
+    if found is not None:
+        globals()[name] = found
+        return found
     import difflib
     import importlib
 
-    if name in ("study", "descent", "nn", "optim", "func", "utils"):  # rooms that need more than the engine are imported when they are asked for
+    if name in _ROOMS:  # rooms that need more than the engine are imported when they are asked for
         return importlib.import_module(f".{name}", __name__)
-    if name == "descend":
-        return importlib.import_module(".descent", __name__).descend
-    if name == "vmap":
-        from .func import vmap
-
-        return vmap
-
-    near = difflib.get_close_matches(name, [n for n in globals() if not n.startswith("_")], 3, 0.6)
+    if name in ("descend", "vmap"):
+        return getattr(importlib.import_module(".descent" if name == "descend" else ".func", __name__), name)
+    near = difflib.get_close_matches(name, [n for n in __dir__() if not n.startswith("_")], 3, 0.6)
     raise AttributeError(f"glassgrad has no {name!r}" + (f"; the nearest names here: {', '.join(near)}" if near else ""))
+
+
+_ROOMS = ("study", "descent", "nn", "optim", "func", "utils")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_later.FUNCTIONS, *_later.AS_FUNCTIONS, *_ROOMS, "descend", "vmap"})

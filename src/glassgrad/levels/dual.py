@@ -127,7 +127,10 @@ class Dual(Layer):
             return self._result(primal, chained(op, primals, tangents, primal, defaults | statics))
         if function in numpy_protocol.FUNCTIONS and function not in CONSTANT:
             return by_vjp(self, numpy_protocol.FUNCTIONS[function], args, kwargs)
-        return function(*primals, **plain)
+        found = function(*primals, **plain)
+        if function not in CONSTANT and not hasattr(function, "constant") and getattr(getattr(found, "dtype", None), "kind", "i") in "fc":
+            raise NotImplementedError(f"{function.__name__} has no rule for forward mode: its tensor form is missing in numpy_protocol.FUNCTIONS")
+        return found
 
     def _linear(self, function: Any, primals: Any, tangents: Any, named: Any) -> Any:
         tangent = None if tangents[0] is None else function(tangents[0], *primals[1:], **named)
@@ -236,7 +239,7 @@ ALONE: dict[Any, Callable[[Any, Any], Any]] = {  # ufuncs that stand for no op o
 }  # fmt: skip
 LINEAR = frozenset({
     np.sum, np.mean, np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze, np.broadcast_to, np.flip, np.roll,
-    np.tile, np.repeat, np.tril, np.triu, np.trace, np.diagonal, np.real, np.imag, np.copy, np.cumsum, np.astype, np.take, np.take_along_axis,
+    np.tile, np.repeat, np.tril, np.triu, np.rot90, np.trace, np.diagonal, np.real, np.imag, np.copy, np.cumsum, np.astype, np.take, np.take_along_axis,
     operator.getitem, arrays.astype, arrays.embed, arrays.embed_add, arrays.diagonal, arrays.embed_diagonal, arrays.take, arrays.pick, arrays.put_back,
     windows.columns, windows.add_back, windows.window_sums, windows.spread_sums,
 })  # fmt: skip

@@ -35,6 +35,13 @@ def array_function(function: F) -> F:
     return dispatch  # type: ignore[return-value]
 
 
+def constant(function: F) -> F:
+    """An array function whose result is a matter of places and counts: it does not move with its input."""
+    found: Any = array_function(function)
+    found.constant = True
+    return found
+
+
 def overriding(values: Any) -> Any:
     """The first of the arguments that are not in front, and so were not asked, whose type overrides functions; None where none does."""
     for v in values:

@@ -25,7 +25,7 @@ from .blocks import LARGE, in_blocks
 from .docs import docstring
 from .levels import meet
 from .op import Op
-from .runtime import conj, fit, for_operator, general, into, refuse, saved, saved_result, saved_tensor, sum_to
+from .runtime import conj, fit, floating, for_operator, general, into, refuse, saved, saved_result, saved_tensor, sum_to
 
 new, ndarray = object.__new__, np.ndarray
 INTEGERS = frozenset({np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_})
@@ -51,7 +51,7 @@ def build(op: Op) -> None:
         __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, Parameter=Parameter, NUMBERS=NUMBERS, REALS=NUMBERS - {complex},
         INTEGERS=INTEGERS, mode=mode,
         new=new, wrap=Tensor._wrap, count=count, ndarray=ndarray, f32=f32, f64=f64, F32=F32, F64=F64, general=general, refuse=refuse,
-        into=into, sum_to=sum_to, fit=fit, conj=conj, saved=saved, saved_tensor=saved_tensor, saved_result=saved_result,
+        into=into, sum_to=sum_to, fit=fit, floating=floating, conj=conj, saved=saved, saved_tensor=saved_tensor, saved_result=saved_result,
         materialize=materialize, alias=alias, mark=mark, inferring=inferring, packing=packing, pack_saved=pack_saved,
         zeros_like=np.zeros_like, in_blocks=in_blocks, LARGE=LARGE, chosen=chosen,
         PLAIN=PLAIN_TYPES, meet=meet,
@@ -172,13 +172,13 @@ def _backward(op: Op, graph: bool, wide: bool) -> str:
         lines.append(f"{', '.join(edges)} = n.edges")
     common = [w for w in op.wants[op.edges[0]] if len(op.edges) > 1 and all(w in op.wants[t] for t in op.edges)]
     for w in sorted(common):  # read once, and checked in the order in which PyTorch checks
-        lines += _unpack(op, w, graph)
+        lines += _unpack(op, w, graph, wide)
     for i, t in enumerate(op.edges):
         rule, wants = op.rules[t], op.wants[t]
         inner: list[str] = []
         for w in wants:
             if w not in common:
-                inner += _unpack(op, w, graph)
+                inner += _unpack(op, w, graph, wide)
         call = f"rule_{t}({', '.join(wants)})"
         product = f"chosen(grad, {call})" if getattr(rule, "selects", False) else f"grad * {call}"
         if op.kind == "elementwise":
@@ -212,7 +212,7 @@ def _backward(op: Op, graph: bool, wide: bool) -> str:
     return f"def {name}(n, grad{'' if graph else ', freed'}):\n{_indent(lines)}\n"
 
 
-def _unpack(op: Op, name: str, graph: bool) -> list[str]:
+def _unpack(op: Op, name: str, graph: bool, wide: bool) -> list[str]:
     """Lines that bring what a rule names into a local variable."""
     if name == "grad":
         return []
@@ -223,7 +223,8 @@ def _unpack(op: Op, name: str, graph: bool) -> list[str]:
                 "result = saved_result(n, False)"]  # fmt: skip
     if name in op.tensors:
         if graph:
-            return [f"{name} = saved_tensor(n, {name!r})"]
+            cast = [f"{name} = floating({name}, grad)"] if wide and op.floats and op.kind == "elementwise" else []
+            return [f"{name} = saved_tensor(n, {name!r})", *cast]
         return [
             f"{name} = n.s_{name}",
             f"if (kind_of := type({name})) is Tensor or kind_of is Parameter:",

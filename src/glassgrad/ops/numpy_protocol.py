@@ -248,7 +248,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     arrays.pick: lambda x, index, dim: gathers._gather(_tensor(x), _tensor(index), dim),
     arrays.put_back: lambda grad, index, shape, dim: gathers._put_back(_tensor(grad), _indices(index), shape, dim),
     arrays.take: lambda x, index: indexing._index(_tensor(x), _indices(index)),
-    indexing._placed: lambda x, values, index, accumulate: indexing._put(x, _tensor(values).to(x.dtype), index, accumulate),
+    indexing._placed: lambda x, values, index, accumulate: indexing._put(_tensor(x), _tensor(values).to(x.dtype), _indices(index), accumulate),
 }
 UFUNCS[np.sign] = lambda x: elementwise.sgn(x) if x._data.dtype.kind == "c" else elementwise.sign(x)
 UFUNCS[np.floor_divide] = elementwise._div_floor

@@ -79,6 +79,11 @@ def saved(node: Node, value: Any, name: str) -> Any:
     return value
 
 
+def floating(value: Any, grad: Any) -> Any:
+    """A saved tensor of integers in the gradient's dtype, in which the op computed."""
+    return value.to(grad._data.dtype) if isinstance(value, Tensor) and value._data.dtype.kind in "iub" else value
+
+
 def saved_tensor(node: Node, name: str) -> Any:
     """A saved input as the tensor (or number) that it was."""
     value = getattr(node, "s_" + name)
