@@ -31,7 +31,9 @@ METHODS: dict[str, Any] = {
     "where": lambda self, condition, other: e.where(condition, self, other),
     "is_nonzero": queries.is_nonzero, "is_same_size": queries.is_same_size, "new_full": new_full, "new_tensor": new_tensor, "uniform_": random.uniform_,
     "normal_": random.normal_, "random_": random.random_,
-    "bernoulli": random.bernoulli, "bernoulli_": random.bernoulli_, "exponential_": random.exponential_,
+    "bernoulli": random.bernoulli, "bernoulli_": random.bernoulli_, "exponential_": random.exponential_, "geometric_": random.geometric_,
+    "cauchy_": random.cauchy_,
+    "log_normal_": random.log_normal_, "multinomial": random.multinomial,
 }  # fmt: skip
 
 

@@ -338,6 +338,62 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | Non
     return _fill(self, (-np.log1p(-u) / lambd).astype(data.dtype))
 
 
+def _transformed(name: str, of: Any, doc: str) -> Any:
+    """A method that fills a tensor with of(uniform values, its arguments)."""
+
+    def fill(self: Tensor, *args: Any, generator: Generator | None = None, **named: Any) -> Tensor:
+        data = self._data
+        u = _each(data.shape, (generator or default_generator).doubles)
+        return _fill(self, np.asarray(of(u, *args, **named)).astype(data.dtype)[()])
+
+    fill.__name__ = fill.__qualname__ = name
+    fill.__doc__ = doc
+    return fill
+
+
+geometric_ = _transformed("geometric_", lambda u, p: np.ceil(np.log(u) / np.log1p(-p)), "Filled with the number of trials, of chance p, up to a success.")
+cauchy_ = _transformed("cauchy_", lambda u, median=0.0, sigma=1.0: median + sigma * np.tan(np.pi * (u - 0.5)), "Filled with values of Cauchy's distribution.")
+
+
+def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> Tensor:
+    """Filled with e to the power of normal values."""
+    data, source = self._data, generator or default_generator
+    z = _each(data.shape, lambda n: np.concatenate([source.normal(min(n - i, 15), data.dtype) for i in range(0, n, 15)] or [np.zeros(0, data.dtype)]))  # pairs
+    return _fill(self, np.exp(z * data.dtype.type(std) + data.dtype.type(mean)).astype(data.dtype))
+
+
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor:
+    """Indices drawn with probabilities in proportion to weights, of each row: (n) or (m, n) give (num_samples) or (m, num_samples).
+
+    >>> import glassgrad as gg
+    >>> gg.multinomial(gg.tensor([0.0, 3.0, 0.0]), 2, replacement=True)
+    tensor([1, 1])
+    """
+    weights = input._data
+    if weights.ndim not in (1, 2):
+        raise RuntimeError("prob_dist must be 1 or 2 dim")
+    if weights.dtype.kind != "f":
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {input.dtype.type_name}")
+    if num_samples <= 0:
+        raise RuntimeError("cannot sample n_sample <= 0 samples")
+    if not replacement and num_samples > weights.shape[-1]:
+        raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    if (weights.sum(-1) <= 0).any():
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+    source = generator or default_generator
+    if not replacement or num_samples == 1:  # the largest of weight over exponential value, which is drawn without replacement
+        keys = weights / (-np.log1p(-_each(weights.shape, source.doubles))).astype(weights.dtype)
+        found = np.argsort(-keys, axis=-1, kind="stable")[..., :num_samples]
+    else:
+        share = np.cumsum(weights, axis=-1)
+        share = np.atleast_2d(share / share[..., -1:])
+        u = _each((len(share), num_samples), source.doubles)
+        found = np.stack([np.searchsorted(s, row) for s, row in zip(share, u)]).reshape(*weights.shape[:-1], num_samples)
+    return made(found.astype(np.int64), out=out)
+
+
 def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, out: Tensor | None = None, **options: Any) -> Tensor:
     """Normal values: one for each element of `mean` and `std`, or of a `size`."""
     if not isinstance(std, Tensor) and std < 0:
