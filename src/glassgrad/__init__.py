@@ -273,14 +273,15 @@ def __getattr__(name: str) -> object:
 
     if name in _ROOMS:  # rooms that need more than the engine are imported when they are asked for
         return importlib.import_module(f".{name}", __name__)
-    if name in ("descend", "vmap"):
-        return getattr(importlib.import_module(".descent" if name == "descend" else ".func", __name__), name)
+    if name in _FROM_ROOMS:
+        return getattr(importlib.import_module(f".{_FROM_ROOMS[name]}", __name__), name)
     near = difflib.get_close_matches(name, [n for n in __dir__() if not n.startswith("_")], 3, 0.6)
     raise AttributeError(f"glassgrad has no {name!r}" + (f"; the nearest names here: {', '.join(near)}" if near else ""))
 
 
-_ROOMS = ("study", "descent", "nn", "optim", "func", "utils")
+_ROOMS = ("study", "descent", "nn", "optim", "func", "utils", "serialization")
+_FROM_ROOMS = {"descend": "descent", "vmap": "func", "save": "serialization", "load": "serialization"}
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_later.FUNCTIONS, *_later.AS_FUNCTIONS, *_ROOMS, "descend", "vmap"})
+    return sorted({*globals(), *_later.FUNCTIONS, *_later.AS_FUNCTIONS, *_ROOMS, *_FROM_ROOMS})
