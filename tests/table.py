@@ -206,3 +206,6 @@ import table_more  # noqa: E402
 
 ROWS += table_more.ROWS
 UNTABLED |= table_more.UNTABLED
+import table_linalg  # noqa: E402
+
+ROWS += table_linalg.ROWS

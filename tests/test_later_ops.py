@@ -26,7 +26,7 @@ print(gg.zeros(2).scatter_(0, gg.tensor([1]), 5.0).tolist(), gg.Tensor.erfc(gg.z
 def test_a_room_has_what_its_line_says(room):
     module, names = later.load(room), later.ROOMS[room]
     for name in f"{names.both} {names.functions}".split():
-        assert getattr(gg, name) is getattr(module, name) and getattr(gg, name).__doc__
+        assert getattr(gg, name).__module__ in (module.__name__, "glassgrad") and getattr(gg, name).__doc__
     for name in f"{names.both} {names.methods} {names.writing}".split():
         assert callable(getattr(gg.Tensor, name))
 

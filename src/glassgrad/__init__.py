@@ -279,7 +279,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"glassgrad has no {name!r}" + (f"; the nearest names here: {', '.join(near)}" if near else ""))
 
 
-_ROOMS = ("study", "descent", "nn", "optim", "func", "utils", "serialization")
+_ROOMS = ("study", "descent", "nn", "optim", "func", "utils", "serialization", "linalg")
 _FROM_ROOMS = {"descend": "descent", "vmap": "func", "save": "serialization", "load": "serialization"}
 
 

@@ -101,6 +101,8 @@ class Batched(Layer):
 
     def _function(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         rule = RULES.get(function)
+        if hasattr(function, "stacked"):
+            return self.level.of(function(self.full(), *args[1:], **kwargs))
         if rule is None:
             return looped(self.level, function, args, kwargs)
         return rule(self.level, *args, **kwargs)

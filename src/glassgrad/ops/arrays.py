@@ -42,6 +42,13 @@ def constant(function: F) -> F:
     return found
 
 
+def stacked(function: F) -> F:
+    """An array function of matrices whose leading dims are batches: a batch of a transform is one more of them."""
+    found: Any = array_function(function)
+    found.stacked = True
+    return found
+
+
 def overriding(values: Any) -> Any:
     """The first of the arguments that are not in front, and so were not asked, whose type overrides functions; None where none does."""
     for v in values:

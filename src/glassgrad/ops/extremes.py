@@ -66,8 +66,7 @@ class max_result(NamedTuple):
 
     def __repr__(self) -> str:
         kind = type(self).__name__.removesuffix("_result")
-        shown = [repr(v).replace("\n", "\n" + " " * len(n) + " ") for n, v in zip(self._fields, self)]
-        return f"torch.return_types.{kind}(\n" + ",\n".join(f"{n}={s}" for n, s in zip(self._fields, shown)) + ")"
+        return f"torch.return_types.{kind}(\n" + ",\n".join(f"{n}={v!r}" for n, v in zip(self._fields, self)) + ")"
 
 
 class min_result(max_result):

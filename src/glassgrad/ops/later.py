@@ -43,6 +43,11 @@ ROOMS = {
         "block_diag tril_indices triu_indices cartesian_prod combinations vander unravel_index trapezoid trapz cumulative_trapezoid diagonal_copy",
         "unfold fill_diagonal_",
     ),
+    "solvers": Names(
+        "inverse det logdet slogdet cholesky cholesky_solve cholesky_inverse triangular_solve pinverse matrix_exp",
+    ),
+    "decompositions": Names("svd qr"),
+    "matrices": Names("matrix_power", "chain_matmul"),
     "contractions": Names(
         "addmm addmv addr baddbmm addbmm inner vdot kron cross dist renorm",
         "tensordot cdist",
@@ -59,10 +64,15 @@ def load(room: str) -> Any:
     module = importlib.import_module(f".{room}", __package__)
     names = ROOMS[room]
     for name in f"{names.both} {names.methods}".split():
-        setattr(Tensor, name, getattr(module, "AS_METHODS", {}).get(name) or getattr(module, name))
+        setattr(Tensor, name, _named(module, name))
     for name in names.writing.split():
         in_place(getattr(Tensor, name[:-1]), None, name)
     return module
+
+
+def _named(module: Any, name: str) -> Any:
+    """What a room calls by that name, where its own name is another's: `AS_METHODS` first."""
+    return getattr(module, "AS_METHODS", {}).get(name) or getattr(module, name)
 
 
 class Later:
@@ -83,5 +93,6 @@ for _name in METHODS:
 def function(name: str) -> Any:
     """The function of that name, its room loaded; None where there is none."""
     if name in FUNCTIONS:
-        return getattr(load(FUNCTIONS[name]), name)
+        module = load(FUNCTIONS[name])
+        return getattr(module, "AS_FUNCTIONS", {}).get(name) or getattr(module, name)
     return getattr(Tensor, name) if name in AS_FUNCTIONS else None

@@ -461,9 +461,11 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
             raise RuntimeError(f"linalg.vector_norm: dtype should be complex for complex inputs, but got {wanted.type_name}")
         input = input.to(wanted)
     if p == "nuc":
-        raise NotImplementedError("the nuclear norm is not here: take the sum of the singular values")
-    ord = 2.0 if p in ("fro", None) else float(p)
-    result = vector_norm_(input, ord, axes(dim, input._data.ndim), keepdim)
+        raise NotImplementedError("norm computes norms of vectors: linalg.norm(x, 'nuc') is the nuclear norm of a matrix")
+    ord, along = 2.0 if p in ("fro", None) else float(p), axes(dim, input._data.ndim)
+    if (ord < 0 or ord == math.inf) and 0 in [input._data.shape[d] for d in (range(input._data.ndim) if along is None else np.atleast_1d(along))]:
+        raise RuntimeError(f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor because the operation does not have an identity")
+    result = vector_norm_(input, ord, along, keepdim)
     if keepdim and dim is None:
         result = result.reshape((1,) * input._data.ndim)
     return result if out is None else into(out, result)

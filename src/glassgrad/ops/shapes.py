@@ -379,6 +379,11 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return _diagonal(input, offset, wrap_dim(dim1, n), wrap_dim(dim2, n))
 
 
+def linalg_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The diagonal of the last two dims, or of others, as the last dim."""
+    return diagonal(A, offset, dim1, dim2)
+
+
 def flip(input: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """The order of elements along dims turned round."""
     along = [wrap_dim(d, input._data.ndim) for d in sizes(given, dims, "flip", "dims")]
