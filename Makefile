@@ -8,7 +8,7 @@ EXPR ?= 3*x**2 - 2*x + 5
 AT ?= x=3
 PROGRAMS ?= 10000
 
-.PHONY: study test oracle record check bench fuzz lock clean
+.PHONY: study test oracle record check bench fuzz compatibility stats lock clean
 
 study: $(VENV)/see
 	$(BIN)/glassgrad study "$(EXPR)" --at $(AT)
@@ -34,6 +34,13 @@ bench: $(VENV)/bench
 
 fuzz: $(VENV)/torch
 	$(BIN)/python tests/fuzz.py $(PROGRAMS); first=$$?; $(BIN)/python tests/fuzz_hooks.py $(PROGRAMS) && exit $$first
+
+compatibility: $(VENV)/torch
+	$(BIN)/python tests/compatibility.py
+
+stats: $(VENV)/dev
+	$(BIN)/python -m compileall -q src
+	$(BIN)/python tests/stats.py
 
 lock: $(VENV)/dev
 	$(PIP) uv

@@ -6,7 +6,16 @@ import warnings as _warnings
 from . import autograd, backends, cuda, ops
 from .autograd import forward_ad as _forward_ad
 from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
-from .backends import are_deterministic_algorithms_enabled, is_deterministic_algorithms_warn_only_enabled, use_deterministic_algorithms
+from .backends import (
+    are_deterministic_algorithms_enabled,
+    compile,
+    get_default_device,
+    get_float32_matmul_precision,
+    is_deterministic_algorithms_warn_only_enabled,
+    set_default_device,
+    set_float32_matmul_precision,
+    use_deterministic_algorithms,
+)  # fmt: skip
 from .dtypes import (
     bool,
     can_cast,
@@ -279,7 +288,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"glassgrad has no {name!r}" + (f"; the nearest names here: {', '.join(near)}" if near else ""))
 
 
-_ROOMS = ("study", "descent", "nn", "optim", "func", "utils", "serialization", "linalg")
+_ROOMS = ("study", "descent", "nn", "optim", "func", "utils", "serialization", "linalg", "special", "random", "testing")
 _FROM_ROOMS = {"descend": "descent", "vmap": "func", "save": "serialization", "load": "serialization"}
 
 

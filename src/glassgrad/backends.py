@@ -1,6 +1,7 @@
 """`backends` and determinism as a CPU build answers: no accelerator, and every algorithm here is deterministic."""
 
 from types import SimpleNamespace
+from typing import Any
 
 
 def _absent() -> bool:
@@ -33,3 +34,46 @@ def are_deterministic_algorithms_enabled() -> bool:
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
     """Whether they were asked for with `warn_only`."""
     return _deterministic["enabled"] and _deterministic["warn_only"]
+
+
+def get_default_device() -> Any:
+    """The device of new tensors: the CPU."""
+    from .placement import CPU
+
+    return CPU
+
+
+def set_default_device(device: Any) -> None:
+    """Takes the CPU (or None) for an answer; another device raises as in a CPU build."""
+    from .placement import device as made
+
+    kind = "cpu" if device is None else made(device).type
+    if kind != "cpu":
+        raise AssertionError("Torch not compiled with CUDA enabled" if kind == "cuda" else f"glassgrad has one device, the CPU, and not {device!r}")
+
+
+_precision = {"float32": "highest"}
+
+
+def get_float32_matmul_precision() -> str:
+    """How exactly float32 products are computed: always in full here."""
+    return _precision["float32"]
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Allows products of float32 to be less exact: nothing here makes use of it."""
+    if precision not in ("highest", "high", "medium"):
+        raise ValueError(f"{precision} is not one of 'highest', 'high', or 'medium'")
+    _precision["float32"] = precision
+
+
+def compile(model: Any = None, *, fullgraph: bool = False, dynamic: Any = None, backend: Any = "inductor", mode: Any = None, options: Any = None,
+            disable: bool = False) -> Any:  # fmt: skip
+    """The function or module itself: there is no compiler here, and code that asks for one runs as it is.
+
+    >>> import glassgrad as gg
+    >>> f = gg.compile(lambda x: x * 2)
+    >>> f(gg.tensor(3))
+    tensor(6)
+    """
+    return (lambda model: model) if model is None else model

@@ -50,6 +50,7 @@ from ..ops.classification import (
     nll_loss,
     soft_margin_loss,
 )
+from ..ops.contractions import pdist
 from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
 from ..ops.dropouts import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from ..ops.elementwise import relu_, sigmoid, tanh

@@ -195,9 +195,10 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
     return split(input, list(split_sizes), dim)
 
 
-def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+def narrow_copy(input: Tensor, dim: int, start: int, length: int, *, out: Tensor | None = None) -> Tensor:
     """`narrow` as a copy."""
-    return clone(narrow(input, dim, start, length))
+    result = clone(narrow(input, dim, start, length))
+    return result if out is None else into(out, result)
 
 
 # ------------------------------------------------------------------------------------------------ windows and strides

@@ -304,6 +304,14 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
     return _cdist(a, b, p)
 
 
+def pdist(input: Tensor, p: float = 2) -> Tensor:
+    """The p-norms of the differences of all pairs of rows, each pair once: (N, M) gives (N · (N - 1) / 2)."""
+    if input.ndim != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
+    first, second = (Tensor._wrap(i) for i in np.triu_indices(input.shape[0], 1))
+    return norm(input[first] - input[second], p, -1)
+
+
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | None = None) -> Tensor:
     """Each slice along a dim whose p-norm is above `maxnorm`, shortened to it."""
     if p <= 0:

@@ -426,15 +426,17 @@ def linspace(start: Any, end: Any, steps: int, *, out: Tensor | None = None, dty
     return made(data.astype(kind), requires_grad, device, out)
 
 
-def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def logspace(start: float, end: float, steps: int, base: float = 10.0, *, out: Tensor | None = None, dtype: Any = None, layout: Any = None,
+             device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
     """base to the power of `steps` values evenly spaced from start to end."""
-    return made(np.logspace(start, end, steps, base=base).astype(_typed(dtype)), requires_grad)
+    return made(np.logspace(start, end, steps, base=base).astype(_typed(dtype)), requires_grad, device, out)
 
 
-def complex_(real: Tensor, imag: Tensor) -> Tensor:
+def complex_(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:
     """real + i · imag."""
     if real._data.dtype != imag._data.dtype:
         raise RuntimeError(
             f"Expected object of scalar type {real.dtype.type_name} but got scalar type {imag.dtype.type_name} for second argument"
         )
-    return real.to(real.dtype.to_complex()) + imag.to(imag.dtype.to_complex()) * 1j
+    result = real.to(real.dtype.to_complex()) + imag.to(imag.dtype.to_complex()) * 1j
+    return result if out is None else into(out, result)

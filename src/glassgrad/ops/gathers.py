@@ -66,14 +66,14 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
     return result if out is None else into(out, result)
 
 
-def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
     """`gather` along a dim, with broadcasting of the others; over all elements where no dim is named."""
     if dim is None:
-        return gather(input.reshape(-1), 0, indices.reshape(-1))
+        return gather(input.reshape(-1), 0, indices.reshape(-1), out=out)
     d, n = wrap_dim(dim, input._data.ndim), input._data.ndim
     both = np.broadcast_shapes(*[s[:d] + (1,) + s[d + 1 :] for s in (input._data.shape, indices._data.shape)])
     wide = [x.expand(both[:d] + (x._data.shape[d],) + both[d + 1 :]) for x in (input, indices)]
-    return gather(wide[0], d, wide[1]) if n else input
+    return gather(wide[0], d, wide[1], out=out) if n else input if out is None else into(out, input)
 
 
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:

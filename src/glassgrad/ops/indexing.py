@@ -20,7 +20,7 @@ from ..tensor import Tensor
 from . import arrays
 from .declare import foreign, in_place, linear, refuse_unseen, vjp
 from .levels import Layer, levels_of, meet, of_levels, raw, told_apart
-from .runtime import sum_to
+from .runtime import into, sum_to
 from .shapes import expand, unsqueeze, wrap_dim
 
 _embed = linear("_embed", lambda self, index, shape: arrays.embed(self, index, shape), lambda grad, index: grad[index], node="IndexBackward0")
@@ -546,7 +546,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 masked_fill_ = in_place(masked_fill, name="masked_fill_", fills=True)
 
 
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where the mask holds, in one dim."""
     if isinstance(mask._data, Layer):
         raise RuntimeError(
@@ -556,7 +556,8 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
     wide = input if shape == input._data.shape else input.expand(shape)
     index = (np.broadcast_to(mask._data, shape),)
-    return _masked_select(wide, kept(index) if wide._needs else index)
+    result = _masked_select(wide, kept(index) if wide._needs else index)
+    return result if out is None else into(out, result)
 
 
 METHODS = dict(select=select, narrow=narrow, fill_=fill_, zero_=zero_, index_put=index_put, masked_fill=masked_fill, masked_select=masked_select)

@@ -50,13 +50,21 @@ ROOMS = {
     "matrices": Names("matrix_power", "chain_matmul"),
     "contractions": Names(
         "addmm addmv addr baddbmm addbmm inner vdot kron cross dist renorm",
-        "tensordot cdist",
+        "tensordot cdist pdist",
         writing="addmm_ addmv_ addr_ baddbmm_ addbmm_ renorm_",
     ),
+    "activations": Names("hardshrink prelu", "celu rrelu selu threshold"),
+    "convolution": Names("", "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d"),
+    "pooling": Names("", "adaptive_avg_pool1d avg_pool1d max_pool1d max_pool2d max_pool3d"),
+    "padding": Names("", "channel_shuffle pixel_shuffle pixel_unshuffle"),
+    "linear": Names("", "bilinear"),
+    "losses": Names("", "cosine_similarity pairwise_distance"),
+    "dropouts": Names("", "dropout alpha_dropout feature_alpha_dropout"),
 }
 FUNCTIONS = {name: room for room, names in ROOMS.items() for name in f"{names.both} {names.functions}".split()}
 METHODS = {name: room for room, names in ROOMS.items() for name in f"{names.both} {names.methods} {names.writing}".split()}
-AS_FUNCTIONS = frozenset("erfc_ lgamma_ nan_to_num_ logit_ sinc_ xlogy_ ldexp_ gcd_ lcm_ addmv_ conj_physical_".split())  # forms that write, as functions too
+# forms that write, as functions too
+AS_FUNCTIONS = frozenset("erfc_ lgamma_ nan_to_num_ logit_ sinc_ xlogy_ ldexp_ gcd_ lcm_ addmv_ conj_physical_ deg2rad_ rad2deg_ frac_".split())
 
 
 def load(room: str) -> Any:

@@ -104,6 +104,7 @@ IN_PLACE = {
         ("remainder", e.remainder, None), ("fmod", e.fmod, None), ("floor_divide", e.floor_divide, None),
         ("logical_and", e.logical_and, None), ("logical_or", e.logical_or, None), ("logical_not", e.logical_not, None),
         ("bitwise_and", e.bitwise_and, None), ("bitwise_or", e.bitwise_or, None), ("bitwise_xor", e.bitwise_xor, None),
+        ("frac", e.frac, None), ("hypot", e.hypot, None), ("deg2rad", e.deg2rad, None), ("rad2deg", e.rad2deg, None),
         ("cumsum", reductions.cumsum, None), ("cumprod", reductions.cumprod, None), ("logical_xor", e.logical_xor, None),
         ("bitwise_not", e.bitwise_not, None), ("bitwise_left_shift", e.bitwise_left_shift, None), ("bitwise_right_shift", e.bitwise_right_shift, None),
         ("clamp_min", e.clamp_min, None), ("clamp_max", e.clamp_max, None), ("lt", e.lt, None), ("le", e.le, None), ("gt", e.gt, None),
@@ -121,10 +122,10 @@ IN_PLACE_OPERATORS = dict(iadd="add", isub="sub", imul="mul", itruediv="div", im
 def _in_place_shape(view: Any) -> Any:
     """A view's shape taken on by the tensor itself: `squeeze_`, `unsqueeze_`, `transpose_`, `t_`."""
 
-    def method(self: Tensor, *args: Any) -> Tensor:
+    def method(self: Tensor, *args: Any, **named: Any) -> Tensor:
         if self._needs and mode.grad:
             check_writable(self)
-        out = view(self, *args)
+        out = view(self, *args, **named)
         self._data, self._fn = out._data, (out._fn if mode.grad else self._fn)
         wrote(self._memory.root)
         return self
@@ -145,7 +146,7 @@ def attach() -> None:
         setattr(Tensor, name, getattr(Tensor, target))
     for name in shapes.CASTS:
         setattr(Tensor, name, shapes._caster(shapes.CASTS[name]))
-    for name in ("squeeze", "unsqueeze", "transpose", "t"):
+    for name in ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims"):
         setattr(Tensor, name + "_", _in_place_shape(getattr(shapes, name)))
     cls.T = property(_reversed_dims)
     cls.mT = property(lambda self: _matrix(self))
@@ -153,8 +154,26 @@ def attach() -> None:
     cls.H = property(_hermitian)
     cls.real = property(shapes.real)
     cls.imag = property(shapes.imag)
+    cls.is_cpu = True
+    cls.get_device = lambda self: -1
+    cls.is_pinned = cls.is_shared = lambda self: False
+    cls.pin_memory = _no_pinning
+    cls.apply_ = lambda self, callable: _each_element(self, "apply_", callable, self._data)
+    cls.map_ = lambda self, tensor, callable: _each_element(self, "map_", callable, self._data, tensor._data)
     cls.cpu = lambda self, memory_format=None: self
     cls.cuda = lambda self, device=None, **_: shapes.to(self, "cuda")
+
+
+def _no_pinning(self: Tensor, device: Any = None) -> Tensor:
+    raise RuntimeError("Cannot access accelerator device when none is available.")
+
+
+def _each_element(self: Tensor, name: str, callable: Any, *datas: Any) -> Tensor:
+    """A Python function of each element (with those of another tensor) written into the tensor: slow, as it is in PyTorch."""
+    if self._needs:
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    values = [callable(*args) for args in zip(*(d.ravel().tolist() for d in np.broadcast_arrays(*datas)))]
+    return self.copy_(Tensor._wrap(np.array(values, self._data.dtype).reshape(self._data.shape)[()]))
 
 
 def _hermitian(self: Tensor) -> Tensor:

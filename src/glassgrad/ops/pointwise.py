@@ -146,12 +146,13 @@ class frexp_result(NamedTuple):
     exponent: Tensor
 
 
-def frexp(input: Tensor) -> frexp_result:
+def frexp(input: Tensor, *, out: Any = None) -> frexp_result:
     """Each number as mantissa · 2^exponent, with a mantissa between 1/2 and 1."""
     if not input.is_floating_point():
         raise RuntimeError("torch.frexp() only supports floating-point dtypes")
     exponent = Tensor._wrap(exponents(input._data))
-    return frexp_result(_mantissa(input, exponent), exponent)
+    found = frexp_result(_mantissa(input, exponent), exponent)
+    return found if out is None else frexp_result(into(out[0], found[0]), into(out[1], found[1]))
 
 
 def float_power(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:

@@ -176,9 +176,9 @@ def _drawn(name: str, draw: Any, doc: str) -> Any:
         return made(_draw(draw, shape, kind, generator), requires_grad, device, out)
 
     def like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-             memory_format: Any = None) -> Tensor:  # fmt: skip
+             memory_format: Any = None, generator: Generator | None = None) -> Tensor:  # fmt: skip
         kind = input._data.dtype if dtype is None else as_dtype(dtype).numpy
-        return made(_draw(draw, input._data.shape, kind, None), requires_grad, device)
+        return made(_draw(draw, input._data.shape, kind, generator), requires_grad, device)
 
     make.__name__ = make.__qualname__ = name
     like.__name__ = like.__qualname__ = name + "_like"
@@ -254,9 +254,11 @@ def randint(*args: Any, low: Any = None, high: Any = None, size: Any = None, gen
     return made(data if shape else data[()], requires_grad, device, out)
 
 
-def randint_like(input: Tensor, *bounds: int, dtype: Any = None) -> Tensor:
+def randint_like(input: Tensor, *bounds: int, low: Any = None, high: Any = None, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
+                 device: Any = None, requires_grad: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """Integers in [low, high) with the shape and dtype of another tensor."""
-    return randint(*bounds, tuple(input._data.shape), dtype=input.dtype if dtype is None else dtype)
+    return randint(*bounds, low=low, high=high, size=tuple(input._data.shape), generator=generator, device=device,
+                   dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad)  # fmt: skip
 
 
 def _shuffled(words: np.ndarray, n: int) -> np.ndarray:
@@ -267,13 +269,14 @@ def _shuffled(words: np.ndarray, n: int) -> np.ndarray:
     return order
 
 
-def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randperm(n: int, *, generator: Generator | None = None, out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
+             requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
     """The integers from 0 to n - 1 in random order (Fisher and Yates)."""
     if n < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
     words = _each((max(n - 1, 0),), (generator or default_generator).words)
     order = _shuffled(words, n) if isinstance(words, np.ndarray) else words.each(lambda w: _shuffled(w, n))
-    return made(order.astype(np.int64 if dtype is None else as_dtype(dtype).numpy), requires_grad)
+    return made(order.astype(np.int64 if dtype is None else as_dtype(dtype).numpy), requires_grad, device, out)
 
 
 def _fill(input: Tensor, data: Any) -> Tensor:

@@ -18,7 +18,7 @@ from ..tensor import Tensor
 from . import arrays
 from .declare import linear
 from .reductions import axes
-from .runtime import sum_to
+from .runtime import into, sum_to
 
 
 def sizes(given: tuple[Any, ...], named: Any = None, name: str = "", what: str = "size") -> tuple[int, ...]:
@@ -474,16 +474,18 @@ def _matrices(name: str, input: Tensor) -> None:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
 
 
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The lower triangle of matrices, zeros elsewhere."""
     _matrices("tril", input)
-    return _tril(input, diagonal)
+    result = _tril(input, diagonal)
+    return result if out is None else into(out, result)
 
 
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The upper triangle of matrices, zeros elsewhere."""
     _matrices("triu", input)
-    return _triu(input, diagonal)
+    result = _triu(input, diagonal)
+    return result if out is None else into(out, result)
 
 
 # ------------------------------------------------------------------------------------------------ copies and casts

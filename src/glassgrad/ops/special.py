@@ -175,6 +175,11 @@ def xlogy(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     return _xlogy(input, other, out=out)
 
 
+def xlog1py(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """input · log(1 + other), and 0 where the input is 0."""
+    return xlogy(input, other + 1, out=out)
+
+
 def nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None, *, out: Tensor | None = None) -> Tensor:
     """The values with numbers in place of NaN (0) and of infinities (the dtype's largest and smallest)."""
     if not (input.is_floating_point() or input.is_complex()):
