@@ -21,6 +21,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import nets  # noqa: E402
 import numpy as np  # noqa: E402
 
 import glassgrad  # noqa: E402
@@ -167,6 +168,7 @@ ROWS = [
     ("matmul 512 × 512, both ways", product, 3, 0.9),
     ("gradients by example of a small net, 256 examples", gradients_by_example, 3, 1.0),
     ("Hessian of a logistic loss, 20 weights", logistic_hessian, 3, 1.5),
+    *nets.ROWS,
 ]
 
 

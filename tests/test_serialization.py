@@ -127,6 +127,18 @@ def test_a_save_keeps_rights_and_links(tmp_path):
     assert link.is_symlink() and stat.S_IMODE(path.stat().st_mode) == 0o600 and gg.load(path)["a"].item() == 1
 
 
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
+    import threading
+
+    pipe, seen = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: seen.append(pipe.read_bytes()))
+    reader.start()
+    gg.save({"a": gg.ones(2)}, pipe)
+    reader.join()
+    assert stat.S_ISFIFO(pipe.stat().st_mode) and gg.load(io.BytesIO(seen[0]))["a"].tolist() == [1, 1]
+
+
 def test_what_is_no_data_is_refused_by_name(tmp_path):
     model = gg.nn.Linear(1, 1)
     for obj, said, fix in (

@@ -123,6 +123,9 @@ def binary_cross_entropy_with_logits(
 # ------------------------------------------------------------------------------------------------ one class of many
 def _nll_value(self: Any, target: Any, weight: Any, reduction: int, ignore_index: int, plain: bool) -> Any:
     if plain:
+        if type(self) is np.ndarray and type(target) is np.ndarray:
+            picked = self[arrays.counted(len(target)), target]
+            return np.negative(picked, picked) if reduction == 0 else np.add.reduce(picked) / self.dtype.type(-len(picked) if reduction == 1 else -1)
         picked = arrays.pick(self, target[:, None], 1)[:, 0]
         return -picked if reduction == 0 else -picked.sum() / (len(picked) if reduction == 1 else 1)
     index, each = _chosen(target, weight, ignore_index)
@@ -139,6 +142,10 @@ def _chosen(target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any]:
 
 def _nll_self(grad: Any, target: Any, weight: Any, self_shape: Any, reduction: int, ignore_index: int, plain: bool) -> Any:
     if plain:
+        if type(target) is np.ndarray and type(grad) in (np.float32, np.float64, np.ndarray):
+            out = np.zeros(self_shape, grad.dtype)
+            out[arrays.counted(self_shape[0]), target] = -grad / grad.dtype.type(self_shape[0]) if reduction == 1 else -grad
+            return out
         each = np.broadcast_to(-grad / (self_shape[0] if reduction == 1 else 1), (self_shape[0],))
         return arrays.put_back(each[:, None], target[:, None], self_shape, 1)
     index, each = _chosen(target, weight, ignore_index)
@@ -159,6 +166,9 @@ def _classes(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index:
             errors.line_of(errors.users_place()), "target.long()",
         )  # fmt: skip
     values = raw(target._data)
+    if weight is None and ignore_index < 0 and type(values) is np.ndarray and values.size and dtype == np.int64:
+        if np.maximum.reduce(values.view(np.uint64), None) < count:  # a negative one would be very large
+            return _ones(count, input._data.dtype), True
     least, most = (np.minimum.reduce(values, None), np.maximum.reduce(values, None)) if values.size else (0, 0)
     if least < 0 or most >= count:
         wrong = values[((values < 0) | (values >= count)) & (values != ignore_index)]
@@ -168,7 +178,7 @@ def _classes(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index:
                 errors.line_of(errors.users_place()), "the last layer needs an output for each class; classes count from 0",
             )  # fmt: skip
     if weight is None:
-        return Tensor._wrap(_ones(count, np.dtype(input._data.dtype.name))), not least <= ignore_index <= most
+        return _ones(count, np.dtype(input._data.dtype.name)), not least <= ignore_index <= most
     constant("nll_loss_forward", "weight", weight)
     if weight.ndim != 1 or weight.numel() != count:
         raise RuntimeError(f"weight tensor should be defined either for all {count} classes or no classes but got weight tensor of shape: {list(weight.shape)}")
@@ -176,8 +186,10 @@ def _classes(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index:
 
 
 @functools.lru_cache(16)
-def _ones(count: int, dtype: np.dtype) -> np.ndarray:
-    return np.ones(count, dtype)
+def _ones(count: int, dtype: np.dtype) -> Tensor:
+    ones = Tensor._wrap(np.ones(count, dtype))
+    ones._memory = None  # also where it is made in inference mode: later losses save it
+    return ones
 
 
 def _nll(op: Any, input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 from .. import errors
 from ..dtypes import FROM_NUMPY
 from ..tensor import Tensor
+from . import arrays
 from .declare import vjp
 from .elementwise import add
 from .products import _matmul, _mm_value
@@ -36,7 +37,7 @@ def _addmm_value(self: Any, mat1: Any, mat2: Any) -> Any:
             ),
             "what is added to the product (the bias) has one number for each of its columns", errors.line_of(errors.users_place()),
         )  # fmt: skip
-    product = np.matmul(mat1, mat2)
+    product = arrays.product(mat1, mat2)
     return np.add(product, self, out=product) if type(product) is np.ndarray and type(self) is np.ndarray else product + self
 
 
@@ -50,7 +51,7 @@ def _refuse_dtypes(name: str, a: Any, b: Any) -> None:
 
 # mat2 is the transpose of a weight: its gradient is computed as the transpose of the weight's, which then lies in memory in order
 _affine = vjp("_affine", _addmm_value, node="AddmmBackward0", self=lambda grad, self_shape: sum_to(grad, self_shape),
-              mat1=lambda grad, mat2: np.matmul(grad, conj(mat2).T), mat2=lambda grad, mat1: np.matmul(grad.T, conj(mat1)).T)  # fmt: skip
+              mat1=lambda grad, mat2: arrays.product(grad, conj(mat2).T), mat2=lambda grad, mat1: arrays.product(grad.T, conj(mat1)).T)  # fmt: skip
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

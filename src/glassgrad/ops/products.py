@@ -10,6 +10,7 @@ import numpy as np
 from .. import errors
 from ..dtypes import FROM_NUMPY
 from ..tensor import Tensor
+from . import arrays
 from .declare import vjp
 from .elementwise import mul
 from .runtime import conj, into
@@ -59,7 +60,7 @@ def _mm_value(self: Any, mat2: Any) -> Any:
         )
     if self.dtype.kind == "b":
         raise errors.no_kernel("addmm_impl_cpu_", self.dtype)
-    return np.matmul(self, mat2)
+    return arrays.product(self, mat2)
 
 
 def _mv_value(self: Any, vec: Any) -> Any:
@@ -89,7 +90,7 @@ def _bmm_value(self: Any, mat2: Any) -> Any:
 dot = vjp("dot", _dot_value, doc="Σ input_i · tensor_i of two vectors of one length and dtype.",
           self=lambda grad, tensor: grad * conj(tensor), tensor=lambda grad, self: grad * conj(self))  # fmt: skip
 mm = vjp("mm", _mm_value, doc="The product of two matrices, (n × k) and (k × m), of one dtype.",
-         self=lambda grad, mat2: np.matmul(grad, conj(mat2).T), mat2=lambda grad, self: np.matmul(conj(self).T, grad))  # fmt: skip
+         self=lambda grad, mat2: arrays.product(grad, conj(mat2).T), mat2=lambda grad, self: arrays.product(conj(self).T, grad))  # fmt: skip
 mv = vjp("mv", _mv_value, doc="The product of a matrix (n × k) and a vector (k).",
          self=lambda grad, vec: grad[:, None] * conj(vec)[None, :], vec=lambda grad, self: np.matmul(conj(self).T, grad))  # fmt: skip
 bmm = vjp("bmm", _bmm_value, doc="The products of two batches of matrices, (b × n × k) and (b × k × m).",

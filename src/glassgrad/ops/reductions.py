@@ -371,7 +371,11 @@ def _softmax_vjp(grad: Any, result: Any, dim: int) -> Any:
 
 
 def _log_softmax_vjp(grad: Any, result: Any, dim: int) -> Any:
-    return grad - np.exp(result) * np.sum(grad, axis=dim, keepdims=True)
+    if type(grad) is not np.ndarray or type(result) is not np.ndarray:
+        return grad - np.exp(result) * np.sum(grad, axis=dim, keepdims=True)
+    t = np.exp(result)
+    np.multiply(t, np.add.reduce(grad, dim, keepdims=True), t)
+    return np.subtract(grad, t, t)
 
 
 _softmax = vjp("_softmax", lambda self, dim: _in_single(arrays.softmax, self, dim), node="SoftmaxBackward0",

@@ -31,6 +31,8 @@ class ASGD(Updating):
     def begin(self, p: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         state.update(step=number(0.0), eta=number(rate(group)), mu=number(1.0), ax=Tensor._wrap(np.zeros(p._data.shape, p._data.dtype)))
 
+    together = False
+
     def plan(self, state: dict[str, Any], group: dict[str, Any]) -> Any:
         now = float(state["eta"]._data), float(state["mu"]._data)
         t, lr = float(state["step"]._data), rate(group)

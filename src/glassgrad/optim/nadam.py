@@ -36,6 +36,8 @@ class NAdam(Updating):
         for name in self.kept(group):
             state[name] = Tensor._wrap(np.zeros(p._data.shape, p._data.dtype))
 
+    together = False
+
     def plan(self, state: dict[str, Any], group: dict[str, Any]) -> Any:
         t, (beta1, beta2), by = float(state["step"]._data), group["betas"], group["momentum_decay"]
         now, after = (beta1 * (1.0 - 0.5 * (0.96 ** (k * by))) for k in (t, t + 1))

@@ -17,6 +17,7 @@ from ..graph.memory import materialize, memory_to_write
 from ..graph.modes import enable_grad
 from ..graph.views import wrote
 from ..tensor import Tensor
+from .joint import Joint, fits, joined
 
 required: Any = object()
 Rooms = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -272,6 +273,7 @@ class Updating(Optimizer):
     """
 
     counts = True  # whether the state has the number of steps
+    together = True  # whether small parameters may be updated as one: where `plan` leaves the state as it is
 
     def __init__(self, params: Any, defaults: dict[str, Any]):
         if defaults.get("differentiable"):
@@ -280,13 +282,14 @@ class Updating(Optimizer):
             raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
         super().__init__(params, defaults)
         self._rooms: dict[Any, Rooms] = {}
+        self._joints: dict[int, Joint | None] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._rooms = {}
+        self._rooms, self._joints = {}, {}
 
     def kept(self, group: dict[str, Any]) -> Iterable[str]:
         """The names of the arrays that the state holds."""
@@ -315,18 +318,35 @@ class Updating(Optimizer):
                 loss = closure()
         for group in self.param_groups:
             names = tuple(self.kept(group))
-            for p in group["params"]:
-                grad = p._grad
-                if grad is None:
-                    continue
+            moved = [p for p in group["params"] if p._grad is not None]
+            for p in moved:
                 state = self.state[p]
                 if not state:
                     self.begin(p, state, group)
                 if self.counts:
                     t = state["step"]
                     t._data = t._data + t._data.dtype.type(1)
-                self._apply(p, grad, state, names, group)
+            if names and self.together and len(moved) > 1 and self._as_one(moved, names, group):
+                continue
+            for p in moved:
+                self._apply(p, p._grad, self.state[p], names, group)
         return loss
+
+    def _as_one(self, moved: list[Tensor], names: tuple[str, ...], group: dict[str, Any]) -> bool:
+        """Updates small parameters as one array, which costs as many calls as one of them; False where they are not small and alike."""
+        states = [self.state[p] for p in moved]
+        if not fits(moved) or self.counts and len({float(s["step"]._data) for s in states}) > 1:
+            return False
+        joint = self._joints.get(id(group))
+        if joint is None or not joint.holds(moved, states, names):
+            joint = self._joints[id(group)] = joined(moved, states, names)
+            if joint is None:
+                return False
+        joint.gather()
+        rooms = self._rooms_for(joint.value)
+        self.update(joint.value, self._gradient(joint.value, joint.gradient, group, rooms), joint.kept, group, self.plan(states[0], group), rooms)
+        joint.scatter()
+        return True
 
     def _apply(self, p: Tensor, grad: Tensor, state: dict[str, Any], names: tuple[str, ...], group: dict[str, Any]) -> None:
         memory = memory_to_write(p)

@@ -56,6 +56,10 @@ def write(arrays: dict[str, np.ndarray], metadata: dict[str, str], f: Any) -> No
         raise IsADirectoryError(f"{os.fspath(f)} is a folder: name a file in it")
     if not os.path.isdir(folder):
         raise errors.explain(RuntimeError(f"Parent directory {folder} does not exist."), fix=f"os.makedirs({folder!r})")
+    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe is written to, not replaced
+        with open(path, "wb") as file:
+            file.write(data)
+        return
     handle, beside = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
     try:
         with os.fdopen(handle, "wb") as file:
