@@ -33,6 +33,7 @@ bench: $(VENV)/bench
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/run.py
 
 fuzz: $(VENV)/torch
+	GLASSGRAD_ORACLE=live GLASSGRAD_PROGRAMS=$(PROGRAMS) $(BIN)/python -m pytest tests/test_properties.py
 	$(BIN)/python tests/fuzz.py $(PROGRAMS); first=$$?; $(BIN)/python tests/fuzz_hooks.py $(PROGRAMS) && exit $$first
 
 compatibility: $(VENV)/torch

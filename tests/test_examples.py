@@ -33,11 +33,13 @@ def test_there_are_examples():
 
 def test_the_readmes_lines_run(tmp_path):
     pytest.importorskip("sympy", reason="the README's example studies a function, which needs the extra [see]")
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    script = tmp_path / "readme.py"
-    script.write_text(block)
-    printed = run(script, tmp_path)
-    said = re.findall(r'# (tensor\(.*\)|".*)$', block, re.M)
-    assert len(said) == 2
-    for text in said:
-        assert text.strip('"').partition(" …")[0] in printed, f"{text!r} is not in what the README's lines print:\n{printed}"
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    found = 0
+    for block in blocks:
+        script = tmp_path / "readme.py"
+        script.write_text(block)
+        printed = run(script, tmp_path)
+        for text in re.findall(r'# +(tensor\(.*\)|".*"|True)$', block, re.M):
+            found += 1
+            assert text.strip('"').partition(" …")[0] in printed, f"{text!r} is not in what the README's lines print:\n{printed}"
+    assert (len(blocks), found) == (2, 3)

@@ -3,12 +3,13 @@
 import os
 import warnings
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import glassgrad as gg
-from fuzz import ENDS, KINDS, SHAPES, run, same, text
+from fuzz import ENDS, KINDS, SHAPES, run, same, take, text
 from oracle import ORACLE
 
 if not ORACLE.mode:
@@ -30,6 +31,20 @@ def errors_change_places(ours, theirs):
     return first is not None and all(isinstance(x, str) and "Error: " in x for x in first)
 
 
+def reads_what_it_writes(program):
+    """Whether a step writes elements that it reads at other places (x += x[..., :1]): then PyTorch's answer depends on the order of its loop."""
+    tensors, seen = [], []
+    for step in program[:-1]:
+        kind, _, first, second, _ = step
+        if kind.startswith("write"):
+            a, b = (np.asarray(tensors[i % len(tensors)].detach().numpy()) for i in (first, second))
+            place = lambda x: (x.__array_interface__["data"][0], x.shape, x.strides)  # noqa: E731
+            if np.shares_memory(a, b) and place(a) != place(b):
+                return True
+        take(gg, step, tensors, seen)
+    return False
+
+
 @settings(max_examples=int(os.environ.get("GLASSGRAD_PROGRAMS", 300)), deadline=None, derandomize=True, database=None, print_blob=False,
           suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])  # fmt: skip
 @given(programs)
@@ -38,4 +53,5 @@ def test_random_programs_do_the_same(program):
         warnings.simplefilter("ignore")
         theirs, ours = run(torch, program), run(gg, program)
     assume(not errors_change_places(ours, theirs))
+    assume(same(ours, theirs) or not reads_what_it_writes(program))
     assert same(ours, theirs), f"\n{text(program)}\n  ours    {ours}\n  PyTorch {theirs}"

@@ -201,7 +201,7 @@ def jacobian(
 
 
 def _unit(like: Tensor, k: int) -> Tensor:
-    e = zeros_like(like)
+    e = like.new_zeros(like.shape)  # in order, however the other lies in memory
     e.view(-1)[k] = 1
     return e
 

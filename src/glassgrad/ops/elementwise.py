@@ -38,8 +38,14 @@ rsub_number = elementwise("_rsub", lambda self, other: other - self, -1, node="R
                           refuses={"*b": NO_BOOL_MINUS}, shows={"alpha": 1})  # fmt: skip
 neg = elementwise("neg", operator.neg, -1, ufunc=np.negative, floats=False)
 reciprocal = elementwise("reciprocal", lambda self: 1 / self, lambda result: -result * result, ufunc=np.reciprocal)
-abs = elementwise("abs", np.absolute, lambda self: np.conj(self / np.where(self == 0, 1 + self, np.sqrt(self * np.conj(self))))
-                  if is_complex(self) else arrays.sign(self), floats=False, refuses={"b": "abs_cpu"})  # fmt: skip
+def _direction(self: Any) -> Any:
+    """The conjugate of z / |z|, with the value and the derivative 0 at 0."""
+    zero = self == 0
+    return np.conj(self * np.where(zero, 0, 1 / np.sqrt(np.where(zero, 1 + self, self * np.conj(self)))))
+
+
+abs = elementwise("abs", np.absolute, lambda self: _direction(self) if is_complex(self) else arrays.sign(self), floats=False,
+                  refuses={"b": "abs_cpu"})  # fmt: skip
 def _mod(self: Any, other: Any) -> Any:
     """The remainder with the sign of other; where it is 0, with the sign of self, as C's fmod leaves it."""
     if self.dtype.kind in "iu":
