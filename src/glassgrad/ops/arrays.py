@@ -157,6 +157,19 @@ def logsumexp(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return out if keepdim else np.squeeze(out, dim)[()] if dim is not None else out.reshape(())[()]
 
 
+@functools.lru_cache(64)
+def _column(n: int, dtype: np.dtype) -> np.ndarray:
+    return np.ones((n, 1), dtype)
+
+
+def row_sums(x: Any, dim: int) -> Any:
+    """Sums along a dim, which stays: along a last one of moderate length by BLAS, as a product with ones, which takes a fifth of the time."""
+    if type(x) is np.ndarray and x.ndim > 1 and dim in (-1, x.ndim - 1) and 8 <= x.shape[-1] <= 512 and x.dtype.char in "fd" and x.flags.c_contiguous:
+        n = x.shape[-1]
+        return x.reshape(-1, n).dot(_column(n, x.dtype)).reshape(*x.shape[:-1], 1)
+    return np.add.reduce(x, dim, keepdims=True)
+
+
 @array_function
 def softmax(x: Any, dim: int) -> Any:
     """e^x / Σ e^x along a dim."""
@@ -164,8 +177,14 @@ def softmax(x: Any, dim: int) -> Any:
 
 
 def _softmax(x: Any, dim: int) -> Any:
+    if type(x) is np.ndarray and 4096 <= x.size <= LARGE and x.shape[dim] <= 512 and x.dtype.char in "fd":
+        # any bound near a row's largest will do, and one for all is found faster
+        t = np.exp(x - np.maximum.reduce(x, None))
+        sums = row_sums(t, dim)
+        if np.minimum.reduce(sums, None) > 1e-20:
+            return np.divide(t, sums, t)
     t = np.exp(x - np.maximum.reduce(x, dim, keepdims=True))
-    return t / np.add.reduce(t, dim, keepdims=True)
+    return t / row_sums(t, dim)
 
 
 @array_function
@@ -176,7 +195,7 @@ def log_softmax(x: Any, dim: int) -> Any:
 
 def _log_softmax(x: Any, dim: int) -> Any:
     t = x - np.maximum.reduce(x, dim, keepdims=True)
-    return t - np.log(np.add.reduce(np.exp(t), dim, keepdims=True))
+    return t - np.log(row_sums(np.exp(t), dim))
 
 
 @array_function

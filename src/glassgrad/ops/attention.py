@@ -33,8 +33,8 @@ def scaled_dot_product_attention(
         raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
     if enable_gqa and key.shape[-3] != query.shape[-3]:
         key, value = (x.repeat_interleave(query.shape[-3] // x.shape[-3], -3) for x in (key, value))
+    query = mul(query, 1 / math.sqrt(query.shape[-1]) if scale is None else scale)  # fewer numbers than the scores have
     scores = matmul(query, transpose(key, -2, -1))
-    scores = mul(scores, 1 / math.sqrt(query.shape[-1]) if scale is None else scale)
     if is_causal:
         attn_mask = Tensor._wrap(np.tril(np.ones((query.shape[-2], key.shape[-2]), bool)))
     blind: Any = None

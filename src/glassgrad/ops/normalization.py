@@ -13,6 +13,7 @@ import numpy as np
 from .. import errors
 from ..graph.modes import no_grad
 from ..tensor import Tensor
+from . import arrays
 from . import elementwise as e
 from .declare import vjp
 from .elementwise import mul
@@ -26,9 +27,15 @@ from .shapes import expand, reshape, unsqueeze
 # ------------------------------------------------------------------------------------------------ the op
 def _scale(x: Any, dims: tuple[int, ...], eps: float) -> tuple[Any, Any]:
     """x̂ and 1 / √(σ² + eps)."""
-    centred = x - np.mean(x, axis=dims, keepdims=True)
-    inverse = 1 / np.sqrt(np.mean(centred * centred, axis=dims, keepdims=True) + eps)
+    centred = x - _mean(x, dims)
+    inverse = 1 / np.sqrt(_mean(centred * centred, dims) + eps)
     return centred * inverse, inverse
+
+
+def _mean(x: Any, dims: tuple[int, ...]) -> Any:
+    if type(x) is np.ndarray and dims == (-1,):
+        return arrays.row_sums(x, -1) / x.dtype.type(x.shape[-1])
+    return np.mean(x, axis=dims, keepdims=True)
 
 
 # `seen` is the shape in which the dims are counted (the groups apart), `wide` that of weight and bias in it
@@ -39,7 +46,7 @@ def _value(self: Any, seen: Any, dims: Any, eps: float) -> Any:
 def _by_self(grad: Any, self: Any, seen: Any, dims: Any, eps: float) -> Any:
     unit, inverse = _scale(np.reshape(self, seen), dims, eps)
     grad = np.reshape(grad, seen)
-    grad = (grad - np.mean(grad, axis=dims, keepdims=True) - unit * np.mean(grad * unit, axis=dims, keepdims=True)) * inverse
+    grad = (grad - _mean(grad, dims) - unit * _mean(grad * unit, dims)) * inverse
     return np.reshape(grad, self.shape)
 
 

@@ -367,14 +367,18 @@ def _in_single(function: Callable[..., Any], x: Any, dim: int) -> Any:
 
 
 def _softmax_vjp(grad: Any, result: Any, dim: int) -> Any:
-    return result * (grad - np.sum(grad * result, axis=dim, keepdims=True))
+    if type(grad) is not np.ndarray or type(result) is not np.ndarray:
+        return result * (grad - np.sum(grad * result, axis=dim, keepdims=True))
+    t = grad * result
+    np.subtract(grad, arrays.row_sums(t, dim), t)
+    return np.multiply(result, t, t)
 
 
 def _log_softmax_vjp(grad: Any, result: Any, dim: int) -> Any:
     if type(grad) is not np.ndarray or type(result) is not np.ndarray:
         return grad - np.exp(result) * np.sum(grad, axis=dim, keepdims=True)
     t = np.exp(result)
-    np.multiply(t, np.add.reduce(grad, dim, keepdims=True), t)
+    np.multiply(t, arrays.row_sums(grad, dim), t)
     return np.subtract(grad, t, t)
 
 
