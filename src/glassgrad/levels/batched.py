@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import NUMBERS
 from ..ops import arrays, indexing, windows
 from ..ops.levels import Layer, Level, running
 from ..tensor import Tensor
@@ -81,10 +82,18 @@ class Batched(Layer):
         return Batched(np.stack([v.each(function) if isinstance(v, Batched) else function(v) for v in self.full()]), self.level)
 
     def _ufunc(self, ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        if len(inputs) == 1 and ufunc.signature is None:
+            return Batched(ufunc(self.value, **kwargs), self.level)
         if ufunc is np.matmul:
             return _matmul(self.level, *inputs)
         if ufunc.signature is not None:
             return looped(self.level, ufunc, inputs, kwargs)
+        if len(inputs) == 2 and not kwargs:  # two batches of as many dims, or one and a number: nothing to align
+            a, b = inputs
+            x = a.value if type(a) is Batched and a.level is self.level else a if type(a) in NUMBERS else None
+            y = b.value if type(b) is Batched and b.level is self.level else b if type(b) in NUMBERS else None
+            if x is not None and y is not None and (x is a or y is b or x.ndim == y.ndim):
+                return Batched(ufunc(x, y), self.level)
         return Batched(ufunc(*self._aligned(inputs), **kwargs), self.level)
 
     def _aligned(self, inputs: Sequence[Any]) -> list[Any]:
@@ -101,11 +110,11 @@ class Batched(Layer):
 
     def _function(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         rule = RULES.get(function)
+        if rule is not None:
+            return rule(self.level, *args, **kwargs)
         if hasattr(function, "stacked"):
             return self.level.of(function(self.full(), *args[1:], **kwargs))
-        if rule is None:
-            return looped(self.level, function, args, kwargs)
-        return rule(self.level, *args, **kwargs)
+        return looped(self.level, function, args, kwargs)
 
     def __bool__(self) -> bool:
         raise RuntimeError(
@@ -200,9 +209,9 @@ def _matmul(level: BatchLevel, a: Any, b: Any) -> Any:
         return Batched(np.sum(rows(a, level) * rows(b, level), axis=1), level)
     if not _at(b, level) and m == 2 and n <= 2:  # one matrix for the whole batch: one product
         v = a.value
-        return Batched(np.matmul(v, b) if n == 1 else np.matmul(v.reshape(-1, v.shape[-1]), b).reshape((*v.shape[:-1], b.shape[-1])), level)
+        return Batched(arrays.product(v, b) if n == 1 else arrays.product(v.reshape(-1, v.shape[-1]), b).reshape((*v.shape[:-1], b.shape[-1])), level)
     if not _at(a, level) and n == 2 and m == 1:
-        return Batched(np.matmul(b.value, np.swapaxes(a, 0, 1)), level)
+        return Batched(arrays.product(b.value, np.swapaxes(a, 0, 1)), level)
     x, y = rows(a, level), rows(b, level)
     x, y = (x[:, None, :] if n == 1 else x), (y[:, :, None] if m == 1 else y)
     for _ in range(y.ndim - x.ndim):

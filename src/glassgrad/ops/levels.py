@@ -183,7 +183,10 @@ class Layer(NDArrayOperatorsMixin):
     def dtype(self) -> np.dtype:
         """Equal to NumPy's object, but not the same: the fast path of an op, which asks `is`, leaves layers to `general`."""
         kind = self.parts()[0].dtype
-        return _copies.get(kind) or _copies.setdefault(kind, np.dtype(kind, copy=True))
+        try:
+            return _copies[kind]
+        except KeyError:
+            return _copies.setdefault(kind, np.dtype(kind, copy=True))
 
     ndim = property(lambda self: len(self.shape))
     size = property(lambda self: math.prod(self.shape))
@@ -270,7 +273,7 @@ def newest(values: Any) -> Layer:
     for v in values:
         if isinstance(v, (tuple, list)):
             v = newest(v) if v else None
-        if isinstance(v, Layer) and (best is None or (v.level.depth, v.rank) > (best.level.depth, best.rank)):
+        if isinstance(v, Layer) and v is not best and (best is None or (v.level.depth, v.rank) > (best.level.depth, best.rank)):
             best = v
     return best
 

@@ -153,7 +153,7 @@ def as_operand(value: Any) -> Any:
 
 def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
     """An elementwise op on anything: mixed types, integers, complex numbers, arrays of others, numbers first."""
-    operands = [as_operand(v) for v in inputs]
+    operands = [v if type(v) is Tensor else as_operand(v) for v in inputs]
     if operands[0] is None or not any(isinstance(o, Tensor) for o in operands):
         raise errors.argument(op.name, "input", 1, "Tensor", inputs[0])
     if any(o is None for o in operands):
