@@ -85,3 +85,11 @@ ROWS = [
     ("attention block of 64, 4 heads, length 128, both ways", attention, 6, 0.8),
     ("LeNet-5, batch 64, both ways", lenet, 2, 0.5),
 ]
+FINDINGS = {
+    "training step of 4-16-3, batch 32, SGD":
+    "34 NumPy calls of 0.5 to 1.8 µs, then seven nodes, four gradients, four modules; forward (27 µs) and backward (22 µs), each "
+    "timed alone, take 64 µs one after the other; a step written by hand in NumPy takes 21 µs",
+    "training step of 64-32-10, batch 64, Adam": "as for 4-16-3; the update, all parameters as one array, is 19 µs of it",
+    "training step of 784-128-10, batch 64, SGD": "the five products are 0.23 ms of it, the rest as for 4-16-3",
+    "LSTM of 64, 50 steps, batch 16, both ways": "50 steps one after another, ten NumPy calls each; PyTorch runs one fused kernel of oneDNN",
+}
