@@ -91,5 +91,7 @@ FINDINGS = {
     "timed alone, take 64 µs one after the other; a step written by hand in NumPy takes 21 µs",
     "training step of 64-32-10, batch 64, Adam": "as for 4-16-3; the update, all parameters as one array, is 19 µs of it",
     "training step of 784-128-10, batch 64, SGD": "the five products are 0.23 ms of it, the rest as for 4-16-3",
+    "attention block of 64, 4 heads, length 128, both ways":
+    "products are a quarter of it and reductions a tenth (cProfile), the rest 22 nodes, 44 views and NumPy's calls",
     "LSTM of 64, 50 steps, batch 16, both ways": "50 steps one after another, ten NumPy calls each; PyTorch runs one fused kernel of oneDNN",
 }
