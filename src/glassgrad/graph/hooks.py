@@ -49,6 +49,17 @@ class RemovableHandle:
         self.remove()
 
 
+def added(hooks: HookSet, hook: Any, prepend: bool = False) -> RemovableHandle:
+    """Puts a hook behind the others of a set, or before them."""
+    handle = RemovableHandle(hooks)
+    rest = dict(hooks) if prepend else {}
+    if prepend:
+        hooks.clear()
+    hooks[handle.id] = hook
+    hooks.update(rest)
+    return handle
+
+
 class Hooks:
     """The hooks of a node: on the tensors that it made (each with the number of the output), before it, after it.
 

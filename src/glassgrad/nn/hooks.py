@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.function import Function
-from ..graph.hooks import HookSet, RemovableHandle
+from ..graph.hooks import HookSet, RemovableHandle, added
 from ..tensor import Tensor
 
 everywhere: dict[str, HookSet] = {}  # the hooks of all modules, by the name of the set that a module has of its own
@@ -16,19 +16,9 @@ for _name in ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_b
 calling: list[HookSet] = []  # those of the first four that hold any: a call of a module asks once whether it is empty
 
 
-def _add(hooks: HookSet, hook: Any, prepend: bool = False) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    rest = dict(hooks) if prepend else {}
-    if prepend:
-        hooks.clear()
-    hooks[handle.id] = hook
-    hooks.update(rest)
-    return handle
-
-
 def _add_everywhere(name: str, hook: Any) -> RemovableHandle:
     calling[:] = [everywhere[n] for n in list(everywhere)[:4]]
-    return _add(everywhere[name], hook)
+    return added(everywhere[name], hook)
 
 
 def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
@@ -53,17 +43,17 @@ def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHan
 
 def register_module_buffer_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls `hook(module, name, buffer)` when a module gets a buffer; what it returns takes its place."""
-    return _add(everywhere["_buffers"], hook)
+    return added(everywhere["_buffers"], hook)
 
 
 def register_module_module_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls `hook(module, name, submodule)` when a module gets a submodule; what it returns takes its place."""
-    return _add(everywhere["_modules"], hook)
+    return added(everywhere["_modules"], hook)
 
 
 def register_module_parameter_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls `hook(module, name, parameter)` when a module gets a parameter; what it returns takes its place."""
-    return _add(everywhere["_parameters"], hook)
+    return added(everywhere["_parameters"], hook)
 
 
 def registered(module: Any, kind: str, name: str, value: Any) -> Any:
@@ -89,7 +79,7 @@ class Hooks:
 
         With `with_kwargs`, `hook(module, args, kwargs)`, which may return both.
         """
-        return _add(self._forward_pre_hooks, (hook, with_kwargs), prepend)
+        return added(self._forward_pre_hooks, (hook, with_kwargs), prepend)
 
     def register_forward_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
@@ -103,11 +93,11 @@ class Hooks:
         (2, 3)
         tensor(6.)
         """
-        return _add(self._forward_hooks, (hook, with_kwargs, always_call), prepend)
+        return added(self._forward_hooks, (hook, with_kwargs, always_call), prepend)
 
     def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls `hook(module, grad_output)` when the gradients of the outputs are known; it may return others."""
-        return _add(self._backward_pre_hooks, hook, prepend)
+        return added(self._backward_pre_hooks, hook, prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls `hook(module, grad_input, grad_output)` when the gradients of the inputs are known; it may return other ones for these."""
@@ -116,7 +106,7 @@ class Hooks:
                 "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of them."
             )
         self._is_full_backward_hook = True
-        return _add(self._backward_hooks, hook, prepend)
+        return added(self._backward_hooks, hook, prepend)
 
     def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """The older kind, which sees the edges of the last node only: use `register_full_backward_hook`."""
@@ -125,7 +115,7 @@ class Hooks:
                 "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of them."
             )
         self._is_full_backward_hook = False
-        return _add(self._backward_hooks, hook)
+        return added(self._backward_hooks, hook)
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         called: set[int] = set()

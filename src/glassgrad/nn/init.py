@@ -224,3 +224,13 @@ def _older(meth: Any) -> Any:
 uniform, normal, constant, eye, dirac = map(_older, (uniform_, normal_, constant_, eye_, dirac_))
 xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal = map(_older, (xavier_uniform_, xavier_normal_, kaiming_uniform_, kaiming_normal_))
 orthogonal, sparse = map(_older, (orthogonal_, sparse_))
+
+
+def _layer(weight: Tensor, bias: Tensor | None) -> None:
+    """How linear and convolutional layers start: uniform within 1 / √fan_in."""
+    kaiming_uniform_(weight, a=math.sqrt(5))
+    fan_in = _fans(weight)[0] if bias is not None else 0
+    if bias is not None and fan_in:
+        uniform_(bias, -1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in))
+    elif bias is not None:
+        zeros_(bias)

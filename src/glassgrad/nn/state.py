@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import errors
-from ..graph.hooks import HookSet, RemovableHandle
+from ..graph.hooks import HookSet, RemovableHandle, added
 from ..graph.modes import no_grad
 from ..parameter import Parameter
 from ..tensor import Tensor
-from .hooks import _add
 
 EXTRA = "_extra_state"
 
@@ -101,25 +100,25 @@ class State:
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(module, state_dict, prefix, local_metadata)` after `state_dict`, which it may change in place."""
-        return _add(self._state_dict_hooks, (hook, True))
+        return added(self._state_dict_hooks, (hook, True))
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(module, prefix, keep_vars)` before `state_dict`."""
-        return _add(self._state_dict_pre_hooks, hook)
+        return added(self._state_dict_pre_hooks, hook)
 
     def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        return _add(self._state_dict_hooks, (hook, False))
+        return added(self._state_dict_hooks, (hook, False))
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)` before loading."""
-        return _add(self._load_state_dict_pre_hooks, (hook, True))
+        return added(self._load_state_dict_pre_hooks, (hook, True))
 
     def _register_load_state_dict_pre_hook(self, hook: Callable[..., Any], with_module: bool = False) -> RemovableHandle:
-        return _add(self._load_state_dict_pre_hooks, (hook, with_module))
+        return added(self._load_state_dict_pre_hooks, (hook, with_module))
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(module, incompatible_keys)` after loading; it may change the lists of keys."""
-        return _add(self._load_state_dict_post_hooks, hook)
+        return added(self._load_state_dict_post_hooks, hook)
 
     def _load_from_state_dict(
         self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool, missing_keys: list[str], unexpected_keys: list[str], error_msgs: list[str]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import defaults as dtype_defaults
-from ..graph.hooks import HookSet, RemovableHandle
+from ..graph.hooks import HookSet, RemovableHandle, added
 from ..graph.memory import materialize, memory_to_write
 from ..graph.modes import enable_grad
 from ..graph.views import wrote
@@ -24,27 +24,17 @@ Rooms = tuple[np.ndarray, np.ndarray, np.ndarray]
 BLOCK = 1 << 15  # elements that are updated at a time: what is read and written then stays in the processor's cache
 
 
-def _add(hooks: HookSet, hook: Any, prepend: bool = False) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    rest = dict(hooks) if prepend else {}
-    if prepend:
-        hooks.clear()
-    hooks[handle.id] = hook
-    hooks.update(rest)
-    return handle
-
-
 everywhere: dict[str, HookSet] = {"pre": HookSet(), "post": HookSet()}
 
 
 def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls `hook(optimizer, args, kwargs)` before every optimizer's step."""
-    return _add(everywhere["pre"], hook)
+    return added(everywhere["pre"], hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Calls `hook(optimizer, args, kwargs)` after every optimizer's step."""
-    return _add(everywhere["post"], hook)
+    return added(everywhere["post"], hook)
 
 
 def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -156,27 +146,27 @@ class Optimizer:
     # ------------------------------------------------------------------------------------------------ hooks
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` before each step; it may return others."""
-        return _add(self._optimizer_step_pre_hooks, hook)  # type: ignore[attr-defined]
+        return added(self._optimizer_step_pre_hooks, hook)  # type: ignore[attr-defined]
 
     def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` after each step."""
-        return _add(self._optimizer_step_post_hooks, hook)  # type: ignore[attr-defined]
+        return added(self._optimizer_step_post_hooks, hook)  # type: ignore[attr-defined]
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer)` before `state_dict`."""
-        return _add(self._optimizer_state_dict_pre_hooks, hook, prepend)  # type: ignore[attr-defined]
+        return added(self._optimizer_state_dict_pre_hooks, hook, prepend)  # type: ignore[attr-defined]
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer, state_dict)` after `state_dict`; it may return another."""
-        return _add(self._optimizer_state_dict_post_hooks, hook, prepend)  # type: ignore[attr-defined]
+        return added(self._optimizer_state_dict_post_hooks, hook, prepend)  # type: ignore[attr-defined]
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer, state_dict)` before loading; it may return another."""
-        return _add(self._optimizer_load_state_dict_pre_hooks, hook, prepend)  # type: ignore[attr-defined]
+        return added(self._optimizer_load_state_dict_pre_hooks, hook, prepend)  # type: ignore[attr-defined]
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer)` after loading."""
-        return _add(self._optimizer_load_state_dict_post_hooks, hook, prepend)  # type: ignore[attr-defined]
+        return added(self._optimizer_load_state_dict_post_hooks, hook, prepend)  # type: ignore[attr-defined]
 
     # ------------------------------------------------------------------------------------------------ state
     def _numbers(self) -> dict[int, int]:
