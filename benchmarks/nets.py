@@ -75,23 +75,19 @@ def lenet(T: Any) -> Callable[[], None]:
     return run
 
 
-# name, program, calls a turn, the ratio that the project asks for
-ROWS = [
-    ("training step of 4-16-3, batch 32, SGD", perceptron((4, 16, 3), 32, False), 40, 2.5),
-    ("training step of 64-32-10, batch 64, Adam", perceptron((64, 32, 10), 64, True), 30, 2.5),
-    ("training step of 784-128-10, batch 64, SGD", perceptron((784, 128, 10), 64, False), 15, 1.1),
+# as in run.py
+ROWS: list[tuple[Any, ...]] = [
+    ("training step of 4-16-3, batch 32, SGD", perceptron((4, 16, 3), 32, False), 40, 2.5,
+     "34 NumPy calls of 0.5 to 1.8 µs, then seven nodes, four gradients, four modules; forward (27 µs) and backward (22 µs), each timed alone, "
+     "take 64 µs one after the other; a step written by hand in NumPy takes 21 µs"),
+    ("training step of 64-32-10, batch 64, Adam", perceptron((64, 32, 10), 64, True), 30, 2.5,
+     "as for 4-16-3; the update, all parameters as one array, is 19 µs of it"),
+    ("training step of 784-128-10, batch 64, SGD", perceptron((784, 128, 10), 64, False), 15, 1.1,
+     "the five products are 0.23 ms of it, the rest as for 4-16-3"),
     ("training step of 784-512-10, batch 256, SGD", perceptron((784, 512, 10), 256, False), 3, 1.0),
-    ("LSTM of 64, 50 steps, batch 16, both ways", recurrent, 4, 1.0),
-    ("attention block of 64, 4 heads, length 128, both ways", attention, 6, 0.8),
+    ("LSTM of 64, 50 steps, batch 16, both ways", recurrent, 4, 1.0,
+     "50 steps one after another, ten NumPy calls each; PyTorch runs one fused kernel of oneDNN"),
+    ("attention block of 64, 4 heads, length 128, both ways", attention, 6, 0.8,
+     "products are a quarter of it and reductions a tenth (cProfile), the rest 22 nodes, 44 views and NumPy's calls"),
     ("LeNet-5, batch 64, both ways", lenet, 2, 0.5),
 ]
-FINDINGS = {
-    "training step of 4-16-3, batch 32, SGD":
-    "34 NumPy calls of 0.5 to 1.8 µs, then seven nodes, four gradients, four modules; forward (27 µs) and backward (22 µs), each "
-    "timed alone, take 64 µs one after the other; a step written by hand in NumPy takes 21 µs",
-    "training step of 64-32-10, batch 64, Adam": "as for 4-16-3; the update, all parameters as one array, is 19 µs of it",
-    "training step of 784-128-10, batch 64, SGD": "the five products are 0.23 ms of it, the rest as for 4-16-3",
-    "attention block of 64, 4 heads, length 128, both ways":
-    "products are a quarter of it and reductions a tenth (cProfile), the rest 22 nodes, 44 views and NumPy's calls",
-    "LSTM of 64, 50 steps, batch 16, both ways": "50 steps one after another, ten NumPy calls each; PyTorch runs one fused kernel of oneDNN",
-}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from glassgrad.ops.later import ROOMS, load
 from table import MATRIX, ONE, TWO, Row, binary, row, unary
 
@@ -11,12 +9,6 @@ for _room in ROOMS:
     load(_room)
 
 THREE = [((3,), (3,), (3,)), ((2, 3), (3,), ()), ((2, 1), (1, 3), (2, 3)), ((), (), ())]
-INDEX = [[0, 2], [1, 0], [2, 2]]
-
-
-def idx(T: Any, *rows: Any) -> Any:
-    return T.tensor(list(rows) if len(rows) > 1 else rows[0])
-
 
 ROWS = [
     # scattered

@@ -3,6 +3,9 @@
 from types import SimpleNamespace
 from typing import Any
 
+from .placement import CPU
+from .placement import device as made
+
 
 def _absent() -> bool:
     return False
@@ -38,15 +41,11 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
 
 def get_default_device() -> Any:
     """The device of new tensors: the CPU."""
-    from .placement import CPU
-
     return CPU
 
 
 def set_default_device(device: Any) -> None:
     """Takes the CPU (or None) for an answer; another device raises as in a CPU build."""
-    from .placement import device as made
-
     kind = "cpu" if device is None else made(device).type
     if kind != "cpu":
         raise AssertionError("Torch not compiled with CUDA enabled" if kind == "cuda" else f"glassgrad has one device, the CPU, and not {device!r}")

@@ -35,8 +35,8 @@ CLAMPED = {"b": RuntimeError("Bool inputs not supported for hardtanh"), "c": Not
 _leaky_relu = _kinked("_leaky_relu", lambda self, negative_slope: arrays.where(self > 0, self, self * negative_slope),
                       lambda self, negative_slope: arrays.where(self > 0, np.ones_like(self), negative_slope), "LeakyReluBackward0",
                       _kinds("leaky_relu_cpu"))  # fmt: skip
-_elu = _kinked("_elu", lambda self, alpha, scale, input_scale: arrays.where(self <= 0, np.expm1(np.minimum(self, 0) * input_scale) * (alpha * scale),
-               self * scale),
+_elu = _kinked("_elu", lambda self, alpha, scale, input_scale: arrays.where(
+                   self <= 0, np.expm1(np.minimum(self, 0) * input_scale) * (alpha * scale), self * scale),
                lambda self, alpha, scale, input_scale: arrays.where(
                    self <= 0, np.exp(np.minimum(self, 0) * input_scale) * (alpha * scale * input_scale), np.full_like(self, scale)),
                "EluBackward0", _kinds("elu_cpu"))  # fmt: skip
@@ -68,10 +68,10 @@ _softshrink = _kinked("_softshrink", lambda self, lambd: arrays.where(self > lam
 _log_sigmoid = _kinked("_log_sigmoid", lambda self: np.minimum(self, 0) - np.log1p(np.exp(-np.abs(self))), lambda self: arrays.sigmoid(-self),
                        "LogSigmoidBackward0", _kinds("log_sigmoid_cpu"))  # fmt: skip
 _threshold = _kinked("_threshold", lambda self, threshold, value: arrays.where(self <= threshold, value, self), selects(
-    lambda self, threshold: arrays.where(self <= threshold, 0, np.ones_like(self))), "ThresholdBackward0", {"b": "threshold_cpu",
-    "c": "threshold_cpu"})  # fmt: skip
-_prelu = elementwise("_prelu", lambda self, weight: arrays.where(self > 0, self, self * weight), lambda self, weight: arrays.where(self > 0,
-                     np.ones_like(self), weight),
+    lambda self, threshold: arrays.where(self <= threshold, 0, np.ones_like(self))), "ThresholdBackward0",
+    {"b": "threshold_cpu", "c": "threshold_cpu"})  # fmt: skip
+_prelu = elementwise("_prelu", lambda self, weight: arrays.where(self > 0, self, self * weight),
+                     lambda self, weight: arrays.where(self > 0, np.ones_like(self), weight),
                      lambda self: arrays.where(self > 0, 0, self), node="PreluKernelBackward0", floats=False, method=False,
                      refuses=_kinds("prelu_cpu"))  # fmt: skip
 

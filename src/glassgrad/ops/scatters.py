@@ -153,8 +153,9 @@ def _share(grad: Any, self: Any, index: Any, src: Any, result: Any, dim: int, re
     if reduce == "prod":
         return _others(grad, self, index, src, dim, include_self)
     mine, theirs = arrays.astype(self == result, grad.dtype), arrays.astype(src == arrays.pick(result, index, dim), grad.dtype)
-    each = grad / (mine * include_self + arrays.put_back(theirs, index, tuple(self.shape), dim) + (mine == 0) * 0 + _untouched(index, self, dim, include_self))
-    return each * arrays.where(_untouched(index, self, dim, include_self) != 0, 1, mine), arrays.pick(each, index, dim) * theirs
+    left = _untouched(index, self, dim, include_self)
+    each = grad / (mine * include_self + arrays.put_back(theirs, index, tuple(self.shape), dim) + left)
+    return each * arrays.where(left != 0, 1, mine), arrays.pick(each, index, dim) * theirs
 
 
 def _untouched(index: Any, self: Any, dim: int, include_self: bool) -> Any:

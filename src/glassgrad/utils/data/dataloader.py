@@ -94,13 +94,7 @@ class DataLoader:
             warnings.warn(
                 "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.", stacklevel=2
             )
-        most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        if num_workers > most:
-            warnings.warn(
-                f"This DataLoader will create {num_workers} worker processes in total. Our suggested max number of worker in current system is {most}, which "
-                "is smaller than what this DataLoader is going to create. Please be aware that excessive worker creation might get DataLoader running slow "
-                "or even freeze, lower the worker number to avoid potential slowness/freeze if necessary.", stacklevel=2,
-            )  # fmt: skip
+        self.check_worker_number_rationality()
         self.__initialized = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -136,7 +130,14 @@ class DataLoader:
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def check_worker_number_rationality(self) -> None:
-        """Said when the loader is made: more workers than the machine has processors are warned of."""
+        """Warns of more workers than the machine has processors for."""
+        most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if self.num_workers > most:
+            warnings.warn(
+                f"This DataLoader will create {self.num_workers} worker processes in total. Our suggested max number of worker in current system is {most}, "
+                "which is smaller than what this DataLoader is going to create. Please be aware that excessive worker creation might get DataLoader running "
+                "slow or even freeze, lower the worker number to avoid potential slowness/freeze if necessary.", stacklevel=3,
+            )  # fmt: skip
 
 
 def _context(given: Any) -> Any:
@@ -260,10 +261,8 @@ class _Workers(_Batches):
 
     def _receive(self) -> None:
         """Waits for something to come from a worker; raises when one has died or the time is over."""
-        sentinels = {p.sentinel: p for p in self._processes}
-        busy = {n for n in self._waiting.values() if isinstance(n, int)}
-        pipes = {self._pipes[n]: n for n in range(len(self._pipes)) if n in busy or not self._processes[n].exitcode}
-        found = multiprocessing.connection.wait([*(p for p, n in pipes.items() if n in busy), *(s for s, p in sentinels.items())], self._loader.timeout or None)
+        pipes = {self._pipes[n]: n for n in self._waiting.values() if isinstance(n, int)}
+        found = multiprocessing.connection.wait([*pipes, *(p.sentinel for p in self._processes)], self._loader.timeout or None)
         if not found:
             self._shut()
             raise RuntimeError(f"DataLoader timed out after {self._loader.timeout} seconds")
