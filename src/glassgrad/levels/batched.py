@@ -40,7 +40,7 @@ class BatchLevel(Level):
         return Batched(value, self)
 
     def constant(self, data: Any) -> Any:
-        return Batched(np.expand_dims(np.asarray(data) if isinstance(data, np.generic) else data, 0), self)
+        return Batched(data[None], self)
 
 
 class Batched(Layer):
@@ -222,6 +222,14 @@ def _matmul(level: BatchLevel, a: Any, b: Any) -> Any:
         return Batched(x * y, level)
     out = np.matmul(x, y)
     return Batched(out[..., 0, :] if n == 1 else out[..., 0] if m == 1 else out, level)
+
+
+def _outer(level: BatchLevel, a: Any, b: Any, out: Any = None) -> Any:
+    if a.ndim != 1 or b.ndim != 1:
+        return looped(level, np.outer, (a, b), {})
+    x, y = rows(a, level), rows(b, level)
+    plain = type(x) is np.ndarray and type(y) is np.ndarray
+    return Batched(np.einsum("ni,nj->nij", x, y) if plain else x[:, :, None] * y[:, None, :], level)
 
 
 def _dot(level: BatchLevel, a: Any, b: Any, out: Any = None) -> Any:
@@ -473,6 +481,7 @@ def _nonzero(level: BatchLevel, a: Any) -> Any:
 
 
 RULES: dict[Any, Callable[..., Any]] = {
+    np.outer: _outer,
     **{f: _reduces(f) for f in (np.sum, np.mean, np.max, np.min, np.amax, np.amin, np.all, np.any, np.var, np.std, np.count_nonzero)},
     **{f: _along(f, keeps=True) for f in (np.argmax, np.argmin, np.prod)},
     **{f: _along(f) for f in (np.cumsum, np.cumprod)},

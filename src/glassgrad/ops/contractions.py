@@ -96,7 +96,7 @@ def _turned(x: Any) -> Any:
 
 _addmm = vjp("_addmm", _addmm_of, node="AddmmBackward0", self=_added_back, mat1=lambda grad, mat2, alpha: np.matmul(grad, _turned(mat2)) * alpha,
              mat2=lambda grad, mat1, alpha: np.matmul(_turned(mat1), grad) * alpha)  # fmt: skip
-_addmv = vjp("_addmv", _addmv_of, node="AddmvBackward0", self=_added_back, mat=lambda grad, vec, alpha: grad[:, None] * conj(vec)[None, :] * alpha,
+_addmv = vjp("_addmv", _addmv_of, node="AddmvBackward0", self=_added_back, mat=lambda grad, vec, alpha: np.outer(grad, conj(vec)) * alpha,
              vec=lambda grad, mat, alpha: np.matmul(_turned(mat), grad) * alpha)  # fmt: skip
 _addr = vjp("_addr", _addr_of, node="AddrBackward0", self=_added_back, vec1=lambda grad, vec2, alpha: np.matmul(grad, conj(vec2)) * alpha,
             vec2=lambda grad, vec1, alpha: np.matmul(grad.T, conj(vec1)) * alpha)  # fmt: skip

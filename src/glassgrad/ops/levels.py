@@ -313,7 +313,8 @@ def constant(data: Any, level: Level) -> Any:
 def of_levels(data: Any, levels: Iterable[Level]) -> Any:
     """Data as data of all these levels: what a node computes has the levels of its inputs, so that a gradient which lacks one is known to
     be the same for all that the level distinguishes."""
-    for level in sorted(frozenset(levels) - levels_of(data), key=lambda level: level.depth):
+    missing = frozenset(levels) - levels_of(data)
+    for level in missing if len(missing) < 2 else sorted(missing, key=lambda level: level.depth):
         data = constant(data, level)
     return data
 

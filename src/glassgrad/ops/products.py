@@ -92,7 +92,7 @@ dot = vjp("dot", _dot_value, doc="Σ input_i · tensor_i of two vectors of one l
 mm = vjp("mm", _mm_value, doc="The product of two matrices, (n × k) and (k × m), of one dtype.",
          self=lambda grad, mat2: arrays.product(grad, conj(mat2).T), mat2=lambda grad, self: arrays.product(conj(self).T, grad))  # fmt: skip
 mv = vjp("mv", _mv_value, doc="The product of a matrix (n × k) and a vector (k).",
-         self=lambda grad, vec: grad[:, None] * conj(vec)[None, :], vec=lambda grad, self: np.matmul(conj(self).T, grad))  # fmt: skip
+         self=lambda grad, vec: np.outer(grad, conj(vec)), vec=lambda grad, self: np.matmul(conj(self).T, grad))  # fmt: skip
 bmm = vjp("bmm", _bmm_value, doc="The products of two batches of matrices, (b × n × k) and (b × k × m).",
           self=lambda grad, mat2: np.matmul(grad, np.swapaxes(conj(mat2), 1, 2)),
           mat2=lambda grad, self: np.matmul(np.swapaxes(conj(self), 1, 2), grad))  # fmt: skip
