@@ -1,0 +1,1 @@
+"""See-through tools: what a gradient is, where it goes, and why."""
