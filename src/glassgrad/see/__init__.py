@@ -1,1 +1,15 @@
 """See-through tools: what a gradient is, where it goes, and why."""
+
+from .compare import Comparison, compare
+from .kinks import Kinks, kinks
+from .ledger import Entry, Ledger, ledger
+from .paths import Path, Paths, paths
+from .preflight import Preflight, preflight
+from .record import Recording, record
+from .verdict import Verdict
+from .why import why
+
+__all__ = [
+    "Comparison", "Entry", "Kinks", "Ledger", "Path", "Paths", "Preflight", "Recording", "Verdict", "compare", "kinks", "ledger", "paths", "preflight",
+    "record", "why",
+]  # fmt: skip

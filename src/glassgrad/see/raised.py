@@ -1,0 +1,424 @@
+"""`why(error)`: the exceptions of both engines, explained from the live graph, the frames of the traceback and the recording."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+from typing import Any
+
+from . import engines
+from .calls import said, short
+from .graph import Graph, is_freed, is_modified, saved
+from .knowledge import called
+from .names import Names
+from .record import Recording
+from .stat import values
+from .verdict import Verdict
+
+
+class Scene:
+    """Where an exception was raised: the user's innermost frame, its line, and the tensors that the line names."""
+
+    def __init__(self, error: BaseException, recording: Recording | None, names: dict[str, Any] | None):
+        frame: Any = None
+        number: int | None = None
+        tb = error.__traceback__
+        while tb is not None:
+            if not engines.inside(tb.tb_frame.f_code.co_filename):
+                frame, number = tb.tb_frame, tb.tb_lineno
+                self.place = tb.tb_frame.f_code, tb.tb_lasti
+            tb = tb.tb_next
+        self.frame, self.error, self.recording = frame, error, recording
+        self.names = Names(recording, frame, names)
+        self.line = said(self.place) if frame is not None else ""
+        self.where = short(self.place) if frame is not None else ""
+        self.text = linecache.getline(frame.f_code.co_filename, number).strip() if frame is not None and number is not None else ""
+        self.call = None
+        if recording is not None:
+            self.call = next((c for c in reversed(recording.calls) if c.raised is error), None)
+
+    def tensors(self) -> list[tuple[str, Any]]:
+        """The tensors that the failing line names, as (text, tensor)."""
+        if self.call is not None:
+            found = [(self.names.get(s.tensor), s.tensor) for s in self.call.inputs if s.tensor is not None]
+            if found:
+                return found
+        return self.named_in_line()
+
+    def named_in_line(self) -> list[tuple[str, Any]]:
+        """Plain names and attributes in the line, as far as they lead to tensors without calling anything."""
+        if self.frame is None:
+            return []
+        try:
+            tree = ast.parse(self.text.rstrip(":"))
+        except SyntaxError:
+            try:
+                tree = ast.parse(re.sub(r"^(with|for|if|while|return|assert)\b\s*", "", self.text).rstrip(":"))
+            except SyntaxError:
+                return []
+        found: list[tuple[str, Any]] = []
+        for node in ast.walk(tree):
+            value = self._value(node)
+            for t in engines.flat(value) if value is not None else ():
+                if not any(t is u for _, u in found):
+                    found.append((ast.unparse(node) if value is t else self.names.get(t), t))
+        return found
+
+    def _value(self, node: ast.AST) -> Any:
+        frame = self.frame
+        if isinstance(node, ast.Name):
+            return frame.f_locals.get(node.id, frame.f_globals.get(node.id))
+        if isinstance(node, ast.Attribute):
+            base = self._value(node.value)
+            inner = getattr(base, "__dict__", {}).get(node.attr) if base is not None else None
+            if inner is None and engines.is_module(base):
+                inner = dict(base.named_parameters()).get(node.attr)
+            return inner
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            base = self._value(node.value)
+            if type(base) in (list, tuple, dict):
+                try:
+                    return base[node.slice.value]
+                except (KeyError, IndexError, TypeError):
+                    return None
+        return None
+
+
+def explain(error: BaseException, recording: Recording | None = None, names: dict[str, Any] | None = None, *, node: Any = None, sight: Any = None) -> Verdict:
+    """The verdict on an exception."""
+    text = str(error)
+    scene = Scene(error, recording, names)
+    with engines.aside():
+        for pattern, handler in HANDLERS:
+            match = re.search(pattern, text)
+            if match:
+                return handler(scene, match, node)
+        first = text.splitlines()[0] if text else type(error).__name__
+        notes = [n.strip() for n in getattr(error, "__notes__", [])]
+        answer = Verdict("error", f"{type(error).__name__}: {first}", where=scene.line, details=notes)
+        for name, t in scene.tensors()[:6]:
+            answer.details.append(f"{name or 'an input'}: shape {list(t.shape)}, {t.dtype}, requires_grad={t.requires_grad}")
+        return answer
+
+
+def _numpy(scene: Scene, match: Any, node: Any) -> Verdict:
+    hit = [(n, t) for n, t in scene.tensors() if t.requires_grad]
+    name = hit[0][0] if hit and hit[0][0] else "the tensor"
+    return Verdict(
+        "cut",
+        f"{name} is tracked, and numpy() would cut its gradient at {scene.where}: a NumPy array has no graph.",
+        "what is computed from the array could get no gradient, so numpy() asks you to say that this is meant",
+        scene.line,
+        f"{name}.detach().numpy() to look at or plot it; keep the computation in tensors where the gradient is to go through",
+    )
+
+
+def _leaf_written(scene: Scene, match: Any, node: Any) -> Verdict:
+    view = "view" in match.group(0)
+    hit = [(n, t) for n, t in scene.tensors() if t.requires_grad and (t.is_leaf or view)]
+    name = hit[0][0] if hit and hit[0][0] else "a leaf that requires grad"
+    target = re.match(r"\s*([\w.\[\]]+?)(?:\[.*\])?\s*(?:[+\-*/@]?=|\.\w+_\()", scene.text)
+    if target and not (hit and hit[0][0]):
+        name = target.group(1)
+    return Verdict(
+        "in place",
+        f"{name} is a leaf{' (written through a view)' if view else ''}, and {scene.where} writes into it: a leaf that is overwritten has no gradient.",
+        "autograd keeps the gradient with respect to the value that the leaf had",
+        scene.line,
+        f"an update of a parameter: with torch.no_grad(): {scene.text or f'{name} -= lr * {name}.grad'}; "
+        f"a computation: {name} = {name}.clone() first, or out of place",
+    )
+
+
+def _no_graph(scene: Scene, match: Any, node: Any) -> Verdict:
+    from .why import untracked
+
+    hit = [(n, t) for n, t in scene.tensors() if not t.requires_grad]
+    if not hit:
+        return Verdict(
+            "cut",
+            f"what backward starts from at {scene.where} was not computed by tracked operations.",
+            where=scene.line,
+            unknown=["which tensor: name it in a variable, or run inside see.record()"],
+        )
+    name, t = hit[0]
+    inner = untracked(t, name or "the loss", scene.recording, scene.names)
+    inner.details.append(f"backward was called at {scene.line}")
+    return inner
+
+
+def _second(scene: Scene, match: Any, node: Any) -> Verdict:
+    roots = [(n, t) for n, t in scene.tensors() if t.requires_grad and not t.is_leaf]
+    answer = Verdict(
+        "freed",
+        f"backward at {scene.where} needs a graph, or a part of one, that an earlier backward has freed.",
+        "backward frees what the nodes had saved, to save memory",
+        scene.line,
+        "compute the forward again before each backward; backward(retain_graph=True) the first time if both are meant; "
+        "detach what is carried over from one step to the next (h = h.detach())",
+    )
+    for note in getattr(scene.error, "__notes__", []):
+        if "the earlier backward was at" in note:
+            answer.details.append("the earlier backward: " + note.partition("was at ")[2])
+    recording = scene.recording
+    if roots:
+        name, root = roots[0]
+        graph = Graph([root])
+        gone = [n for n in graph.nodes if any(is_freed(v) for v in saved(n).values())]
+        if recording is not None:
+            earlier = [p for p in recording.passes if any(recording.place_of(n) in p.flows for n in gone)]
+            if earlier:
+                answer.details = [f"the earlier backward: {earlier[0].line}"]
+                answer.headline = f"backward at {scene.where} needs nodes that the backward at {earlier[0].where} has freed."
+        whole = gone and all(n in gone for n in graph.nodes if saved(n))
+        carried = _carried(graph, gone, scene)
+        if carried and not whole:
+            answer.headline = answer.headline[:-1] + f": {carried[0]} was carried over from before it."
+            answer.fix = (
+                f"{carried[0]} = {carried[0]}.detach() between the steps (or retain_graph=True in the first backward, if the gradient is to go that far)"
+            )
+        answer.details.append(f"{len(gone)} of {len(graph.nodes)} nodes of {name or 'the graph'} have been freed")
+    return answer
+
+
+def _carried(graph: Graph, gone: list[Any], scene: Scene) -> list[str]:
+    """The user's tensors whose node is freed while a user of it is not: those that were carried over."""
+    freed = set(gone)
+    found = []
+    for name, t in scene.names.tensors:
+        place = graph.node_of(t) if t.requires_grad and not t.is_leaf else None
+        if place is not None and _under(graph, place[0], freed) and any(u not in freed for u, _ in graph.users.get(place[0], ())):
+            found.append(name)
+    return found
+
+
+def _under(graph: Graph, node: Any, freed: set[Any]) -> bool:
+    stack, done = [node], set()
+    while stack:
+        n = stack.pop()
+        if n in freed:
+            return True
+        for below, _ in graph.edges.get(n, ()):
+            if below is not None and below not in done:
+                done.add(below)
+                stack.append(below)
+    return False
+
+
+def _modified(scene: Scene, match: Any, node: Any) -> Verdict:
+    text = str(scene.error)
+    versions = re.search(r"is at version (\d+); expected version (\d+)", text)
+    now, was = versions.groups() if versions else ("?", "?")
+    shape = re.search(r"\[(\w+\.)*\w+Tensor (\[[^\]]*\])\]", text)
+    roots = [t for _, t in scene.tensors() if t.requires_grad and not t.is_leaf]
+    victim, name, tensor = node, "", None
+    for root in roots if node is None else []:
+        for n in Graph([root]).nodes:
+            broken = [k for k, v in saved(n).items() if is_modified(v)]
+            if broken:
+                victim, name = n, broken[0]
+                break
+        if victim is not None:
+            break
+    if victim is not None and not name:
+        name = next((k for k, v in saved(victim).items() if is_modified(v)), "a tensor")
+    recording = scene.recording
+    maker = recording.of_node(victim) if recording is not None and victim is not None else None
+    writes, tensor = _writers(recording, maker, shape.group(2) if shape else "")
+    what = scene.names.get(tensor) if tensor is not None else ""
+    line = writes[-1].where if writes else ""
+    note = next((n for n in getattr(scene.error, "__notes__", []) if "the last write was at" in n), "")
+    if not line and note:
+        line = note.partition("the last write was at ")[2].rpartition("/")[2].partition(" in ")[0]
+    saver = called(victim) if victim is not None else "an operation"
+    answer = Verdict(
+        "in place",
+        f"{what or 'a tensor' + (' of shape ' + shape.group(2) if shape else '')} was overwritten{' at ' + line if line else ''} after "
+        f"{saver}{' at ' + maker.where if maker is not None else ''} had saved it for backward (version {was} → {now}).",
+        f"the derivative of {saver} needs the {name or 'value'} that it had",
+        writes[-1].line if writes else scene.line,
+        "write out of place (y = y + 1 for y += 1), or write into a clone and leave the saved tensor alone",
+    )
+    if maker is not None:
+        answer.details.append(f"saved by: {maker.line}")
+        answer.details += [f"written by: {w.line}" for w in writes[-4:]]
+        if writes:
+            answer.fix = rewrite(writes[-1]) or answer.fix
+    else:
+        answer.unknown.append("the lines that saved and wrote it: run the forward inside see.record()")
+    return answer
+
+
+def rewrite(call: Any) -> str:
+    """The out-of-place form of a line that writes in place."""
+    text = re.sub(r"\s+#.*$", "", call.line.partition(": ")[2])
+    m = re.match(r"(\w+)\s*([+\-*/])=\s*(.+)$", text)
+    if m:
+        right = m[3] if re.fullmatch(r"[\w.()]+", m[3]) else f"({m[3]})"
+        return f"{m[1]} = {m[1]} {m[2]} {right}"
+    m = re.match(r"(\w+)\.(\w+?)_\((.*)\)$", text)
+    if m:
+        return f"{m[1]} = {m[1]}.{m[2]}({m[3]})"
+    m = re.match(r"(\w+)\[(.+)\]\s*=\s*(.+)$", text)
+    if m:
+        return f"{m[1]} = {m[1]}.clone() before the line {text}; or torch.where, torch.cat, index_put on the values"
+    return ""
+
+
+def _writers(recording: Recording | None, maker: Any, shape: str) -> tuple[list[Any], Any]:
+    """The recorded writes, after a call, into memory that the call took or made; and the tensor written."""
+    if recording is None or maker is None:
+        return [], None
+    kept = [(s.tensor, engines.memory(s.tensor)) for s in [*maker.inputs, *maker.results] if s.tensor is not None]
+    found, victim = [], None
+    for call in recording.calls:
+        if call.index > maker.index and call.writes and call.inputs and call.inputs[0].tensor is not None:
+            low, high = engines.memory(call.inputs[0].tensor)
+            for t, (a, b) in kept:
+                if low < b and a < high and (str(list(t.shape)) == shape or not shape):
+                    found.append(call)
+                    victim = t
+                    break
+    return found, victim
+
+
+def _not_scalar(scene: Scene, match: Any, node: Any) -> Verdict:
+    roots = [(n, t) for n, t in scene.tensors() if t.requires_grad and t.numel() != 1]
+    name, t = roots[0] if roots else ("the tensor", None)
+    shape = list(t.shape) if t is not None else "?"
+    answer = Verdict(
+        "not scalar",
+        f"backward of {name or 'the tensor'} at {scene.where}: it has shape {shape}, and backward computes vᵀ·J, for which v has to be given.",
+        "only for a single number is v = 1 understood",
+        scene.line,
+        f"{name or 'y'}.sum().backward() or .mean(); or backward(gradient=v) with v of shape {shape}",
+    )
+    if t is not None:
+        for leaf in Graph([t]).leaves()[:4]:
+            n, m = t.numel(), leaf.numel()
+            answer.details.append(
+                f"J of {name or 'y'} by {scene.names.of(leaf)} is {n} × {m}; vᵀ·J, with v of {n} numbers, has its shape: {list(leaf.shape)}"
+            )
+    return answer
+
+
+def _not_used(scene: Scene, match: Any, node: Any) -> Verdict:
+    from .why import _unreached
+
+    text = str(scene.error)
+    index = int(m.group(1)) if (m := re.search(r"at index (\d+)", text)) else 0
+    tensors = scene.named_in_line() or scene.tensors()
+    roots = [(n, t) for n, t in tensors if t.requires_grad and not t.is_leaf]
+    if not roots:
+        return Verdict("unused", f"{text.partition('.')[0]}, at {scene.where}.", where=scene.line)
+    name, root = roots[0]
+    graph = Graph([root])
+    lost = [(n, t) for n, t in tensors if t is not root and t.requires_grad and graph.node_of(t) is None]
+    if not lost:
+        return Verdict("unused", f"the tensor at index {index} at {scene.where} is not part of the graph of {name}.", where=scene.line)
+    victim, t = lost[0]
+    inner = _unreached(t, victim or scene.names.of(t), root, name or "the output", scene.recording, scene.names)
+    inner.headline = f"{victim or scene.names.of(t)} (index {index}) was not used in {name or 'the output'}: " + inner.headline.partition(": ")[2]
+    inner.fix += "; allow_unused=True gives None for it" if inner.fix else "allow_unused=True gives None for it"
+    return inner
+
+
+def _does_not_require(scene: Scene, match: Any, node: Any) -> Verdict:
+    lost = [(n, t) for n, t in (scene.named_in_line() or scene.tensors()) if not t.requires_grad]
+    name = lost[0][0] if lost else "one of the inputs"
+    return Verdict(
+        "frozen",
+        f"{name} does not require grad, so grad() at {scene.where} cannot differentiate by it.",
+        "requires_grad is False",
+        scene.line,
+        f"{name}.requires_grad_() before the forward",
+    )
+
+
+def _not_leaf_optimized(scene: Scene, match: Any, node: Any) -> Verdict:
+    hit = [(n, t) for n, t in (scene.named_in_line() or scene.tensors()) if not t.is_leaf]
+    if not hit:
+        return Verdict("copy", f"the optimizer at {scene.where} was given a result, and takes leaves only.", where=scene.line)
+    name, t = hit[0]
+    leaves = Graph([t]).leaves()
+    call = scene.recording.of_node(t.grad_fn) if scene.recording is not None else None
+    made = f", made by {call.name} at {call.where}," if call is not None else f", made by {called(t.grad_fn)},"
+    source = scene.names.of(leaves[0]) if leaves else "the leaf"
+    return Verdict(
+        "copy",
+        f"{name}{made} is a result and not a leaf: the leaf is {source}.",
+        "an optimizer changes leaves; a result is computed anew in each forward",
+        call.line if call is not None else scene.line,
+        f"{name} = {name}.detach().requires_grad_(), before it is used and given to the optimizer",
+        [] if not leaves or leaves[0].grad is None else [f"{source}.grad = {values(leaves[0].grad)}"],
+    )
+
+
+def _flag_of_result(scene: Scene, match: Any, node: Any) -> Verdict:
+    hit = [(n, t) for n, t in scene.tensors() if not t.is_leaf]
+    name = hit[0][0] if hit and hit[0][0] else "the tensor"
+    return Verdict(
+        "intermediate",
+        f"{name} was computed from tensors that require grad, so its flag cannot be changed at {scene.where}.",
+        "requires_grad is set on leaves",
+        scene.line,
+        f"{name}.detach() is the same values without a graph; freeze the leaves it comes from instead",
+    )
+
+
+def _needs_floats(scene: Scene, match: Any, node: Any) -> Verdict:
+    hit = [(n, t) for n, t in scene.tensors() if not str(t.dtype).rpartition(".")[2].startswith(("float", "complex"))]
+    dtype = str(hit[0][1].dtype) if hit else "an integer dtype"
+    return Verdict(
+        "cut",
+        f"a tensor of {dtype} cannot require grad ({scene.where}).",
+        "a derivative needs values that can move a little",
+        scene.line,
+        "write 1.0 for 1, or dtype=torch.float32, when you make it",
+    )
+
+
+def _anomaly(scene: Scene, match: Any, node: Any) -> Verdict:
+    from .why import why
+
+    roots = [t for _, t in scene.tensors() if t.requires_grad and not t.is_leaf]
+    for root in roots:
+        for leaf in Graph([root]).leaves():
+            answer = why(leaf, root, recording=scene.recording, names={scene.names.of(leaf): leaf})
+            if answer.kind == "nonfinite" or answer.value is not None and "NaN" in answer.headline:
+                return answer
+        from .gradients import Sight, arithmetic, first_bad
+        from .graph import walk
+
+        graph = Graph([root])
+        sight = Sight(graph, walk(graph, recording=scene.recording), scene.recording, scene.names)
+        back = first_bad(sight)
+        if back is not None:
+            sums = arithmetic(sight, *back)
+            return Verdict(
+                "nonfinite",
+                f"{sight.title(back[0])}{sight.place(back[0])}: {sums or 'made a gradient that is not finite'}.",
+                where=sight.line(back[0]) or scene.line,
+            )
+    return Verdict("nonfinite", f"{match.group(1)} gave NaN in backward at {scene.where}.", where=scene.line)
+
+
+HANDLERS = [
+    (r"Can't call numpy\(\) on Tensor that requires grad", _numpy),
+    (
+        r"a (?:view of a )?leaf Variable that requires grad is being used in an in-place operation|"
+        r"a leaf Variable that requires grad has been used in an in-place",
+        _leaf_written,
+    ),
+    (r"does not require grad and does not have a grad_fn", _no_graph),
+    (r"backward through the graph a second time", _second),
+    (r"modified by an inplace operation", _modified),
+    (r"grad can be implicitly created only for scalar outputs", _not_scalar),
+    (r"appears to not have been used in the graph", _not_used),
+    (r"One of the differentiated Tensors does not require grad", _does_not_require),
+    (r"can't optimize a non-leaf Tensor", _not_leaf_optimized),
+    (r"you can only change requires_grad flags of leaf variables", _flag_of_result),
+    (r"[Oo]nly Tensors of floating point", _needs_floats),
+    (r"Function '(\w+)' returned nan values", _anomaly),
+]

@@ -1,0 +1,399 @@
+"""`record()`: a context that notes every operation, where it stands in the program, and what every backward sends through it.
+
+A recording holds the tensors that it saw (or, with `values="summary"`, only numbers about them), and forgets the oldest ones
+when there are too many. Nodes are told where they stand in the recording, and never hold it: when the recording goes, all goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+import weakref
+from collections import deque
+from typing import Any
+
+from . import engines
+from .calls import LOOKS, Call, Pass, Seen, _version, plain_name
+from .stat import Stat
+from .watch import Watch
+
+KEY = "glassgrad.see"  # in a node's metadata: which recording, which of its calls made the node, and which node of that call it is
+CHANCE = frozenset(
+    """dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout rrelu bernoulli multinomial normal rand_like randn_like
+    randint_like gumbel_softmax poisson normal_ uniform_ random_ bernoulli_ exponential_ geometric_ cauchy_ log_normal_ scaled_dot_product_attention
+    multi_head_attention_forward fractional_max_pool2d rrelu_ lstm gru rnn_tanh rnn_relu""".split()
+)
+
+
+class Recording:
+    """What `record()` noted. `calls` are the operations, `passes` the backwards, `steps` the steps of optimizers.
+
+    `cost` is the time that noting took, in seconds, beside `elapsed`, the time within the context.
+    """
+
+    def __init__(self, values: str = "all", limit: int = 20_000, megabytes: float = 1024.0):
+        if values not in ("all", "summary"):
+            raise ValueError(f'values must be "all" or "summary", not {values!r}')
+        self.values, self.limit, self.bytes = values == "all", limit, int(megabytes * 2**20)
+        self.calls: deque[Call] = deque()
+        self.passes: list[Pass] = []
+        self.steps: list[Any] = []
+        self.sets: list[tuple[str, Any, Any, int]] = []  # settings of .grad, .data, .requires_grad: name, tensor, place, call number
+        self.forgotten = 0
+        self.cost = self.elapsed = 0.0
+        self.held = 0
+        self.next = 0
+        self.seen: dict[int, Seen] = {}
+        self.modules: list[tuple[Any, str]] = []  # those that are running, the innermost last
+        self.paths: dict[int, str] = {}
+        self.roots: list[Any] = []  # weak references to the outermost modules
+        self.named: dict[int, str] = {}  # names of tensors, by id, read off the user's modules and variables
+        self.leaf_hooks: dict[int, Any] = {}
+        self.handles: list[Any] = []
+        self.thread = threading.get_ident()
+        self.backwards = 0
+        self._replayed: deque[Any] = deque(maxlen=8)
+        self._self = weakref.ref(self)
+        weakref.finalize(self, _remove, self.handles)
+
+    # ---------------------------------------------------------------------------------------------- noting
+    def see(self, name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Makes the call and notes it."""
+        if getattr(engines.paused, "on", 0) or threading.get_ident() != self.thread:
+            return function(*args, **kwargs)
+        start = time.perf_counter()
+        name = args[0].__name__ if name == "apply" and args and isinstance(args[0], type) else plain_name(name)  # of a Function: its own name
+        place = engines.users_place(3)
+        inputs = [self._input(t) for t in engines.flat((args, kwargs))]
+        first = inputs[0].tensor if inputs else None
+        module = self.modules[-1][1] if self.modules else ""
+        call = Call(self.next, name, place, _enabled(first), module, inputs)
+        if not call.enabled:
+            call.context = _context(engines.engine_of(first))
+        before = inputs[0].version if inputs else 0
+        made = time.perf_counter()
+        self.cost += made - start
+        try:
+            result = function(*args, **kwargs)
+        except Exception as error:
+            call.raised = error
+            self._keep(call, None, function, args, kwargs)
+            raise
+        start = time.perf_counter()
+        if first is not None and (_version(first) != before or name.endswith(("_", "=")) and not name.startswith("_")):
+            call.writes = name not in ("grad=", "requires_grad=", "requires_grad_", "backward")
+        self._keep(call, result, function, args, kwargs)
+        self.cost += time.perf_counter() - start
+        return result
+
+    def _keep(self, call: Call, result: Any, function: Any, args: Any, kwargs: Any) -> None:
+        if call.name in ("grad=", "requires_grad=", "data=") and call.inputs:
+            self.sets.append((call.name, call.inputs[0], call.place, call.index))
+        results = list(engines.flat(result)) if result is not None else []
+        if call.writes and call.inputs and not any(r is call.inputs[0].tensor for r in results):
+            results.insert(0, call.inputs[0].tensor)
+        if not call.inputs and not results:
+            return
+        if not results and call.name not in LOOKS and call.raised is None and call.name not in ("backward", "grad=", "requires_grad=", "data="):
+            return
+        call.index = self.next
+        self.next += 1
+        if self.values:
+            call.function, call.args, call.kwargs = function, args, kwargs
+        for t in results:
+            if t is None:
+                continue
+            seen = Seen(t, call, self.values)
+            call.results.append(seen)
+            self.seen[id(t)] = seen
+            if self.values:
+                self.held += seen.tensor.numel() * seen.tensor.element_size()
+            node = t.grad_fn if seen.tracked and not seen.leaf else None
+            if node is not None:
+                self._mark(node, call)
+        self.calls.append(call)
+        while len(self.calls) > self.limit or self.held > self.bytes and len(self.calls) > 1:
+            self._forget()
+
+    def _input(self, tensor: Any) -> Seen:
+        seen = self.seen.get(id(tensor))
+        if tensor.requires_grad and id(tensor) not in self.leaf_hooks and tensor.is_leaf:
+            self._hook_leaf(tensor)
+        if seen is not None and seen.tensor is tensor:
+            if seen.version == _version(tensor) and seen.tracked == tensor.requires_grad:
+                return seen
+            fresh = Seen(tensor, seen.call if seen.tracked == tensor.requires_grad or seen.call is None else seen.call, self.values)
+            self.seen[id(tensor)] = fresh
+            return fresh
+        seen = self.seen[id(tensor)] = Seen(tensor, None, self.values)
+        return seen
+
+    def _mark(self, node: Any, call: Call) -> None:
+        """Tells the new nodes of a call where they come from; there are several if the call is made of several operations."""
+        stack, room = [node], 64
+        while stack and room:
+            n = stack.pop()
+            if n is None or "AccumulateGrad" in n.name():
+                continue
+            known = n.metadata.get(KEY)
+            if known is not None and known[0]() is self:
+                continue
+            place = call.index, 64 - room
+            n.metadata[KEY] = self._self, *place
+            n.register_hook(_Hook(self._self, place, engines.engine_of(n)))
+            stack += [m for m, _ in n.next_functions]
+            room -= 1
+
+    def _hook_leaf(self, leaf: Any) -> None:
+        me, key = self._self, id(leaf)
+
+        def arrived(grad: Any) -> None:
+            recording = me()
+            if recording is not None and not getattr(engines.paused, "on", 0):
+                now = recording._pass(engines.engine_of(leaf_now())) if leaf_now() is not None else None
+                if now is not None:
+                    before = now.leaves.get(key)
+                    kept = grad.detach() if recording.values else Stat.of(grad)
+                    now.leaves[key] = kept if before is None or not recording.values else before + kept
+
+        leaf_now = weakref.ref(leaf)
+        self.leaf_hooks[key] = handle = leaf.register_hook(arrived)
+        self.handles.append(handle)
+
+    def _pass(self, engine: Any, root: Any = None) -> Pass | None:
+        """The backward that is running."""
+        running = engines.running(engine)
+        if running is None:
+            return None
+        if self.passes and self._running == (engine.__name__, running):
+            return self.passes[-1]
+        self._running = engine.__name__, running
+        self.passes.append(Pass(self.backwards, engines.users_place(3), root))
+        self.passes[-1].after = self.next
+        self.backwards += 1
+        if len(self.passes) > 1000:
+            del self.passes[0]
+        return self.passes[-1]
+
+    _running: Any = None
+
+    def _went(self, place: tuple[int, int], engine: Any, gradients: Any, arrived: Any) -> None:
+        now = self._pass(engine, place)
+        if now is not None:
+            keep = (lambda g: g) if self.values else (lambda g: None if g is None else Stat.of(g))
+            now.flows[place] = tuple(map(keep, gradients)), tuple(map(keep, arrived))
+
+    def _enters(self, module: Any, args: Any) -> None:
+        if threading.get_ident() != self.thread:
+            return
+        if not self.modules:
+            self._root(module)
+        self.modules.append((module, self.paths.get(id(module), type(module).__name__)))
+
+    def _leaves(self, module: Any, args: Any, result: Any) -> None:
+        if self.modules and threading.get_ident() == self.thread:
+            self.modules.pop()
+
+    def _root(self, module: Any) -> None:
+        """Gives the modules under one that the program calls their paths, under the name of the variable that holds it."""
+        if self.paths.get(id(module)) is not None:
+            return
+        name = engines.variable_name(module) or type(module).__name__
+        self.roots.append(weakref.ref(module))
+        for path, inner in module.named_modules():
+            self.paths[id(inner)] = f"{name}.{path}" if path else name
+        for path, parameter in module.named_parameters():
+            self.named.setdefault(id(parameter), f"{name}.{path}")
+
+    def _forget(self) -> None:
+        call = self.calls.popleft()
+        self.forgotten += 1
+        for seen in call.results:
+            t = seen.tensor
+            if self.values and t is not None:
+                self.held -= t.numel() * t.element_size()
+            if t is not None and self.seen.get(id(t)) is seen:
+                del self.seen[id(t)]
+            seen.forget()
+        for seen in call.inputs:
+            t = seen.tensor
+            if seen.call is None and t is not None and not t.requires_grad and self.seen.get(id(t)) is seen:
+                del self.seen[id(t)]
+                seen.forget()
+        call.args = call.kwargs = call.function = None
+
+    # ---------------------------------------------------------------------------------------------- running again
+    def again(self, node: Any) -> Any:
+        """A fresh copy of a node, made by running its operation once more on copies of what it was given; None where that cannot be done.
+
+        Not where chance, or the user's own code, has a part in it, nor where an input has been overwritten since.
+        """
+        place = self.place_of(node)
+        call = None if place is None else self.call(place[0])
+        if place is None or call is None or call.function is None or call.name in CHANCE or call.args and isinstance(call.args[0], type):
+            return None
+        inputs = {id(s.tensor): s for s in call.inputs if s.tensor is not None}
+        if any(s.value() is None for s in call.inputs):
+            return None
+        with engines.aside():
+            engine = engines.engine_of(node)
+
+            def copied(value: Any) -> Any:
+                if engines.is_tensor(value):
+                    return value.detach().clone().requires_grad_(inputs[id(value)].tracked)
+                if type(value) in (list, tuple):
+                    return type(value)(map(copied, value))
+                return {k: copied(v) for k, v in value.items()} if type(value) is dict else value
+
+            args, kwargs = copied(call.args), copied(call.kwargs)
+            with engine.enable_grad():
+                if call.writes:  # a leaf must not be written: the operation gets a copy of it
+                    args = tuple(a.clone() if engines.is_tensor(a) and a.requires_grad else a for a in args)
+                result = call.function(*args, **kwargs)
+            made = list(engines.flat(args[0] if call.writes and result is None else result))
+            for tensor in made:
+                if tensor.grad_fn is not None:
+                    fresh = self._within(tensor.grad_fn, place[1])
+                    if fresh is not None and fresh.name() == node.name():
+                        self._replayed.append(made)
+                        return fresh
+        return None
+
+    @staticmethod
+    def _within(node: Any, nth: int) -> Any:
+        """The nth node of a call, in the order in which `_mark` counts."""
+        stack, room, seen = [node], 64, []
+        while stack and room:
+            n = stack.pop()
+            if n is None or "AccumulateGrad" in n.name() or n in seen or n.name() == "CloneBackward0" and 64 - room > nth:
+                continue
+            if 64 - room == nth:
+                return n
+            seen.append(n)
+            stack += [m for m, _ in n.next_functions]
+            room -= 1
+        return None
+
+    # ---------------------------------------------------------------------------------------------- asking
+    def call(self, index: int) -> Call | None:
+        """The call of that number, unless it was forgotten."""
+        at = index - self.forgotten
+        if 0 <= at < len(self.calls) and self.calls[at].index == index:
+            return self.calls[at]
+        return next((c for c in self.calls if c.index == index), None)
+
+    def of_node(self, node: Any) -> Call | None:
+        """The call that made a node."""
+        place = self.place_of(node)
+        return None if place is None else self.call(place[0])
+
+    def place_of(self, node: Any) -> tuple[int, int] | None:
+        """Which call made a node, and which of that call's nodes it is."""
+        found = node.metadata.get(KEY) if node is not None else None
+        return found[1:] if found is not None and found[0]() is self else None
+
+    def of_tensor(self, tensor: Any) -> Seen | None:
+        """A tensor as it was last seen."""
+        seen = self.seen.get(id(tensor))
+        return seen if seen is not None and seen.tensor is tensor else None
+
+    def __repr__(self) -> str:
+        lost = f", {self.forgotten} forgotten" if self.forgotten else ""
+        return f"<recording of {len(self.calls)} calls{lost}, {len(self.passes)} backwards; noting took {self.cost * 1e3:.1f} of {self.elapsed * 1e3:.1f} ms>"
+
+    def __str__(self) -> str:
+        rows = [repr(self)[1:-1]]
+        for call in list(self.calls)[-200:]:
+            shapes = ", ".join(f"{list(s.shape)}" for s in call.inputs)
+            made = ", ".join(f"{list(s.shape)}{'' if s.tracked else ' (no gradient)'}" for s in call.results)
+            note = f"   ✂ {call.cuts}" if call.cuts else ""
+            rows.append(f"{call.index:5} {call.module + ' ' if call.module else ''}{call.name}({shapes}) → {made or '·'}{note}   {call.line}")
+        return "\n".join(rows)
+
+
+def _remove(handles: list[Any]) -> None:
+    for handle in handles:
+        with contextlib.suppress(Exception):
+            handle.remove()
+
+
+class _Hook:
+    """On a node: tells the recording, if it still is there, what went through. Holds neither the recording nor the node."""
+
+    __slots__ = ("recording", "place", "engine")
+
+    def __init__(self, recording: Any, place: tuple[int, int], engine: Any):
+        self.recording, self.place, self.engine = recording, place, engine
+
+    def __call__(self, gradients: Any, arrived: Any) -> None:
+        recording = self.recording()
+        if recording is not None and not getattr(engines.paused, "on", 0):
+            recording._went(self.place, self.engine, gradients, arrived)
+
+
+def _enabled(tensor: Any) -> bool:
+    return True if tensor is None else engines.engine_of(tensor).is_grad_enabled()
+
+
+def _context(engine: Any) -> str:
+    """What switched recording off."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_filename.replace("\\", "/").endswith("utils/checkpoint.py"):
+            return "reentrant checkpoint"
+        frame = frame.f_back
+    return "inference_mode()" if engine.is_inference_mode_enabled() else "no_grad()"
+
+
+last: Recording | None = None  # what a tool asks when no recording is named
+
+
+class record(contextlib.AbstractContextManager[Recording]):
+    """Notes every operation on tensors inside the context, ours and PyTorch's: name, inputs, results, line, grad mode, module.
+
+    The backwards of what was noted are noted too, also after the context. The other tools use the last recording unless they are
+    given another: then they know lines, forward values, and what was cut off. `values="summary"` keeps a few numbers about each
+    tensor instead of the tensor; `limit` calls and `megabytes` of results are held, older ones are forgotten. What is computed
+    is not changed by it.
+
+    Raises ValueError for another `values`.
+
+    >>> import glassgrad as gg
+    >>> from glassgrad import see
+    >>> with see.record() as r:
+    ...     w = gg.tensor(2.0, requires_grad=True)
+    ...     y = (w * 3).detach() + 1
+    >>> [(c.name, c.cuts) for c in r.calls]
+    [('tensor', ''), ('mul', ''), ('detach', 'detach()'), ('add', '')]
+    """
+
+    def __init__(self, values: str = "all", limit: int = 20_000, megabytes: float = 1024.0):
+        self.recording = Recording(values, limit, megabytes)
+
+    def __enter__(self) -> Recording:
+        global last
+        last = r = self.recording
+        r.thread = threading.get_ident()
+        self.began = time.perf_counter()
+        self.hooks: list[Any] = []
+        for engine in engines.engines():
+            module = engine.nn.modules.module
+            self.hooks += [module.register_module_forward_pre_hook(r._enters), module.register_module_forward_hook(r._leaves, always_call=True)]
+        self.watch = Watch(r.see)
+        self.watch.__enter__()
+        return r
+
+    def __exit__(self, *exc: Any) -> None:
+        self.watch.__exit__(*exc)
+        for hook in self.hooks:
+            hook.remove()
+        r = self.recording
+        r.modules.clear()
+        r.elapsed += time.perf_counter() - self.began
+
+
+def latest(recording: Recording | None) -> Recording | None:
+    """The recording that a tool was given, or the last one."""
+    return recording if recording is not None else last

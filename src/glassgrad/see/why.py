@@ -1,0 +1,547 @@
+"""`why(x)`: one answer to why a gradient is what it is, for a tensor, a model, or an exception."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import engines, gradients, raised
+from .calls import FACTORIES, Call, Seen, said
+from .gradients import Sight
+from .graph import Graph, flows_of, is_freed, is_modified, kept_bytes
+from .knowledge import COPIES, called
+from .names import Names
+from .record import Recording, latest
+from .stat import Stat, values
+from .trail import Back, Onward
+from .verdict import Verdict
+
+RECORD = "lines and cuts: run the forward inside `with see.record():`"
+
+
+def why(x: Any, loss: Any = None, *, recording: Recording | None = None, names: dict[str, Any] | None = None) -> Verdict:
+    """Why the gradient of `x` is what it is: None, zero, NaN, tiny, huge, accumulated, or as it should be; one verdict with cause, line and fix.
+
+    `x` is a tensor of this package or of PyTorch; or a model, of which every parameter is looked at; or an exception that one of
+    the two engines raised. `loss` is where backward started, or will start: by default the root of the last recorded backward,
+    or a variable of yours that looks like a loss. `recording` is by default the last one; without one, lines and the places where
+    the gradient was cut cannot be known, and the answer says so. `names` adds names for tensors to those of your variables.
+    Nothing that is looked at is changed.
+
+    Raises TypeError for anything else.
+
+    >>> import glassgrad as gg
+    >>> from glassgrad import see
+    >>> with see.record():
+    ...     w = gg.tensor(2.0, requires_grad=True)
+    ...     loss = (w * 3).round()
+    ...     loss.backward()
+    >>> print(see.why(w).headline)
+    w.grad is 0: connected, derivative 0 (round at <doctest glassgrad.see.why.why[2]>:3: round is constant between its steps: its derivative is 0).
+    """
+    recording = latest(recording)
+    if isinstance(x, BaseException):
+        return raised.explain(x, recording, names)
+    known = Names(recording, given=names)
+    if engines.is_module(x):
+        from .model import why_model
+
+        return why_model(x, loss, recording, known)
+    if not engines.is_tensor(x):
+        raise TypeError(f"why() takes a tensor, a model or an exception, not {type(x).__name__}")
+    with engines.aside():
+        return _tensor(x, loss, recording, known)
+
+
+def _tensor(t: Any, loss: Any, recording: Recording | None, names: Names) -> Verdict:
+    name = names.get(t) or ("the leaf" if t.is_leaf else "the tensor")
+    if not t.requires_grad:
+        return untracked(t, name, recording, names)
+    seen = recording.of_tensor(t) if recording is not None else None
+    if t.is_leaf and seen is not None and seen.call is not None and _made_by_hand(seen):
+        return _fixed_by_hand(t, name, seen, recording, names)
+    loss, how = find_loss(t, loss, recording, names)
+    if loss is t and not t.is_leaf:
+        return _root(t, name, recording, names)
+    if loss is None:
+        return _no_loss(t, name, recording)
+    graph = Graph([loss]) if loss.requires_grad else None
+    place = graph.node_of(t) if graph is not None else None
+    if graph is None or place is None:
+        if graph is None and not t.is_leaf or t.grad is None:
+            return _unreached(t, name, loss, names.of(loss, "the loss"), recording, names)
+        return _left_over(t, name, names.of(loss, "the loss"), recording, names)
+    return _reached(t, name, loss, how, graph, place, recording, names)
+
+
+def _made_by_hand(seen: Seen) -> bool:
+    """Whether a leaf was computed, untracked, and then told to require grad."""
+    call: Call | None = seen.call
+    while call is not None and call.name in ("requires_grad_", "requires_grad"):
+        call = call.inputs[0].call if call.inputs else None
+    return call is not None and call.name not in FACTORIES and any(True for _ in call.inputs) and not call.writes
+
+
+# ------------------------------------------------------------------------------------------------ no graph
+def untracked(t: Any, name: str, recording: Recording | None, names: Names) -> Verdict:
+    """Why a tensor has no graph: where it was cut, or that nothing it came from requires grad."""
+    seen = recording.of_tensor(t) if recording is not None else None
+    frozen = t.is_leaf and type(t).__name__ == "Parameter"
+    if seen is not None and seen.call is not None:
+        back = Back(recording, seen)  # type: ignore[arg-type]
+        if back.cuts:
+            return cut_verdict(name, back, names, len(list(t.shape)) == 0)
+        if back.looks:
+            look = back.looks[-1]
+            return Verdict(
+                "cut",
+                f"{name} has no gradient: its graph ends at {look.cuts} ({look.where}), where the value left as a plain number.",
+                "a number or an array has no graph; a tensor made of it is a new leaf",
+                look.line,
+                "compute with the tensor itself",
+            )
+        if seen.call.name not in FACTORIES or seen.call.inputs:
+            leaves = [s for s in back.sources if s.tensor is not None]
+            stopped = [s for s in leaves if type(s.tensor).__name__ == "Parameter"]
+            said = ", ".join(dict.fromkeys(names.of(s.tensor) for s in (stopped or leaves)[:6]))
+            if stopped:
+                return Verdict(
+                    "frozen",
+                    f"{name} has no gradient: every parameter it depends on is frozen ({said}).",
+                    "requires_grad is False on each",
+                    seen.call.line,
+                    "p.requires_grad_(True) before the forward",
+                )
+            return Verdict(
+                "cut",
+                f"{name} has no gradient: nothing it was computed from requires grad ({said or 'constants only'}).",
+                "operations are tracked only from a leaf with requires_grad=True on",
+                seen.call.line,
+                "make the leaf with requires_grad=True before computing with it",
+            )
+    if frozen:
+        return Verdict(
+            "frozen",
+            f"{name}.grad is None: it is frozen (requires_grad is False).",
+            "no gradient is computed for it",
+            _set_line(t, recording),
+            f"{name}.requires_grad_(True) before the forward, if it is to learn",
+        )
+    kind = str(t.dtype).rpartition(".")[2]
+    if not kind.startswith(("float", "bfloat", "complex")):
+        return Verdict(
+            "cut",
+            f"{name} cannot have a gradient: its dtype is {kind}.",
+            "a derivative needs values that can move a little",
+            "",
+            "x.float(); what made the integers (argmax, a comparison, a cast) has no derivative",
+        )
+    answer = Verdict(
+        "untracked",
+        f"{name} has no gradient: it does not require grad and has no grad_fn.",
+        "it is a leaf that was not made with requires_grad=True; or it was computed under no_grad(), by detach(), .data or .item(), "
+        "or from leaves none of which requires grad",
+        "",
+        "make the leaf with requires_grad=True before computing with it",
+    )
+    if seen is None:
+        answer.unknown.append(RECORD)
+    return answer
+
+
+def _set_line(t: Any, recording: Recording | None) -> str:
+    if recording is None:
+        return ""
+    places = [place for kind, seen, place, _ in recording.sets if kind == "requires_grad=" and seen.tensor is t]
+    return said(places[-1]) if places else ""
+
+
+FIXES = {
+    "detach()": "leave out detach() where the gradient is to go through",
+    ".data": "leave out .data: it is detach() without the safety; for an update use no_grad()",
+    "no_grad()": "compute it outside no_grad()",
+    "inference_mode()": "compute it outside inference_mode()",
+    "reentrant checkpoint": "checkpoint(..., use_reentrant=False), or give it an input that requires grad",
+}
+
+
+def cut_verdict(name: str, back: Back, names: Names, scalar: bool = True) -> Verdict:
+    """The verdict on a tensor whose graph was cut."""
+    cut = back.cuts[0]
+    tracked = next((s for s in cut.inputs if s.tracked), None)
+    last = (
+        ""
+        if tracked is None
+        else tracked.call.line
+        if tracked.call is not None
+        else f"the leaf {names.of(tracked.tensor) if tracked.tensor is not None else 'that it starts from'}"
+    )
+    reason = cut.cuts
+    fix = FIXES.get(reason, "")
+    if not fix:
+        if cut.name in ("argmax", "argmin", "max", "topk", "sort", "argsort"):
+            fix = "argmax has no derivative: train on the scores themselves (cross_entropy on logits), use softmax for a soft choice, or gumbel_softmax"
+        elif "booleans" in reason or cut.name in ("gt", "lt", "ge", "le", "eq", "ne"):
+            fix = "a comparison has no derivative: use a soft one, such as torch.sigmoid(k * (a - b)); or a loss on the scores"
+        elif "integers" in reason:
+            fix = "a cast to integers has no derivative: keep floating values for the loss"
+        elif reason.startswith("."):
+            fix = "compute with the tensor itself, not with the number or array taken from it"
+        else:
+            fix = "use an operation that has a derivative"
+    answer = Verdict(
+        "cut", f"{name} has no gradient: cut by {reason} at {cut.where or 'an unknown line'}.", "what comes after is a constant for autograd", cut.line, fix
+    )
+    if reason == "reentrant checkpoint":
+        answer.cause = "a reentrant checkpoint runs without a graph, and gets one only if one of its tensor inputs requires grad: here none does"
+    if last:
+        answer.details.append(f"last tracked: {last}")
+    answer.details.append(f"first untracked: {cut.line}")
+    answer.details += [f"cut also by {c.cuts}: {c.line}" for c in back.cuts[1:4]]
+    return answer
+
+
+def _fixed_by_hand(t: Any, name: str, seen: Seen, recording: Any, names: Names) -> Verdict:
+    call: Call | None = seen.call
+    while call is not None and call.name in ("requires_grad_", "requires_grad"):
+        call = call.inputs[0].call if call.inputs else None
+    start = next((r for r in (call.results if call is not None else [])), seen)
+    back = Back(recording, start)
+    answer = Verdict(
+        "cut",
+        f"{name} was told to require grad after it was computed: it is a leaf now, and backward reaches only {name} itself.",
+        "requires_grad = True does not bring back the graph; the parameters get no gradient",
+        call.line if call is not None else "",
+        "remove it, and mend what cut the graph",
+    )
+    if back.cuts:
+        inner = cut_verdict(name, back, names)
+        answer.headline = (
+            f"{name} was told to require grad after {back.cuts[0].cuts} at {back.cuts[0].where} had cut its graph: backward reaches only {name} itself."
+        )
+        answer.where, answer.fix = inner.where, f"remove requires_grad = True, and mend the cut: {inner.fix}"
+        answer.details += inner.details
+    return answer
+
+
+# ------------------------------------------------------------------------------------------------ which loss
+def find_loss(t: Any, loss: Any, recording: Recording | None, names: Names) -> tuple[Any, str]:
+    """The root to explain from, and how it was found."""
+    if loss is not None:
+        return loss, "given"
+    if recording is not None:
+        for call in reversed(recording.calls):
+            if call.name == "backward" and call.inputs and (root := call.inputs[0].tensor) is not None and root.requires_grad:
+                return root, "recorded"
+        for now in reversed(recording.passes):
+            start = recording.call(now.root[0]) if now.root is not None else None
+            root = next((r.tensor for r in start.results if r.tensor is not None and r.tracked), None) if start is not None else None
+            if root is not None and (Graph([root]).node_of(t) is not None or now is recording.passes[-1]):
+                return root, "recorded"
+    if t.requires_grad and not t.is_leaf and t.numel() == 1 and not any(Graph([c]).node_of(t) for _, c in names.losses() if c is not t):
+        return t, "itself"
+    candidates = [c for _, c in names.losses() if c is not t]
+    for c in candidates:
+        if Graph([c]).node_of(t) is not None:
+            return c, "variable"
+    if recording is not None:
+        for call in reversed(recording.calls):
+            for r in call.results:
+                if r.tracked and r.shape == () and r.tensor is not None and not r.tensor.is_leaf and r.tensor is not t:
+                    return r.tensor, "recorded"
+    return (candidates[0], "variable") if candidates else (None, "")
+
+
+def _no_loss(t: Any, name: str, recording: Recording | None) -> Verdict:
+    got = t.grad if t.is_leaf else None
+    if got is not None:
+        return _as_it_is(t, name, got, recording)
+    answer = Verdict(
+        "none",
+        f"{name}.grad is None: no backward has brought it a gradient.",
+        "a gradient appears when loss.backward() reaches the tensor",
+        "",
+        "call backward(); or say which loss is meant: see.why(x, loss)",
+    )
+    if not t.is_leaf:
+        answer.kind = "intermediate"
+        answer.headline = f"{name} is an intermediate result (not a leaf): its gradient is not stored."
+        answer.fix = f"{name}.retain_grad() before backward keeps it; or ask for it: see.why({name}, loss)"
+    answer.unknown.append("which loss: give it, or record the run")
+    return answer
+
+
+def _root(t: Any, name: str, recording: Recording | None, names: Names) -> Verdict:
+    """The verdict on what a backward starts from."""
+    graph = Graph([t])
+    size, count = kept_bytes(graph)
+    s = Stat.of(t)
+    start = graph.starts[0]
+    if not s.finite and start is not None:
+        return gradients.not_finite(Sight(graph, flows_of(graph, recording), recording, names), start[0], name, t)
+    answer = Verdict("root", f"{name} = {s} is where a backward starts: {len(graph.leaves())} leaves are reached through {len(graph.nodes)} nodes.")
+    if len(tuple(t.shape)):
+        answer.fix = f"backward() needs a number: {name}.sum() or .mean(), or gradient= of shape {list(t.shape)}"
+    answer.details.append(f"its graph keeps {count} tensors alive, {_megabytes(size)}, until backward; with retain_graph=True until {name} goes")
+    return answer
+
+
+def _megabytes(n: int) -> str:
+    return f"{n / 2**20:.1f} MB" if n >= 2**20 else f"{n / 1024:.1f} kB" if n >= 1024 else f"{n} bytes"
+
+
+# ------------------------------------------------------------------------------------------------ not connected
+def _unreached(t: Any, name: str, loss: Any, loss_name: str, recording: Recording | None, names: Names) -> Verdict:
+    grad = "" if not t.is_leaf else ".grad"
+    if not loss.requires_grad:
+        inner = untracked(loss, loss_name, recording, names)
+        return Verdict("cut", f"{name}{grad} is None: {inner.headline}", inner.cause, inner.where, inner.fix, inner.details, inner.unknown)
+    start = f"{name}{grad} is None: not connected to {loss_name}"
+    seen = recording.of_tensor(loss) if recording is not None and loss.is_leaf else None
+    if seen is not None and seen.call is not None and _made_by_hand(seen):
+        inner = _fixed_by_hand(loss, loss_name, seen, recording, names)
+        return Verdict("cut", f"{start}: {inner.headline}", inner.cause, inner.where, inner.fix, inner.details)
+    if recording is None or recording.of_tensor(loss) is None:
+        return Verdict(
+            "unused",
+            f"{start}.",
+            "no path of tracked operations leads from it to there: it is unused, or the path was cut",
+            "",
+            "use it in the forward, or take it out of the optimizer",
+            unknown=[RECORD],
+        )
+    onward = Onward(recording, t)
+    if not onward.uses:
+        answer = Verdict(
+            "unused",
+            f"{start}: no operation used it.",
+            "what is not used has no gradient",
+            "",
+            "use it in the forward, or take it out of the optimizer; DistributedDataParallel: find_unused_parameters=True",
+        )
+        twin = _twin(t, recording, names)
+        if twin:
+            answer.details.append(twin)
+        return answer
+    if onward.cuts and (onward.last is None or onward.cuts[-1].index >= onward.last.index):
+        cut = onward.cuts[-1]
+        back = Back.__new__(Back)
+        back.cuts, back.sources, back.looks = [cut], [], []
+        inner = cut_verdict(name, back, names)
+        return Verdict("cut", f"{start}: the way was cut by {cut.cuts} at {cut.where}.", inner.cause, inner.where, inner.fix, inner.details)
+    last = onward.last
+    return Verdict(
+        "unused",
+        f"{start}: what was computed from it{' last, at ' + last.where + ',' if last is not None else ''} is not part of {loss_name}.",
+        "reachability ends there",
+        last.line if last is not None else onward.uses[-1].line,
+        f"let {loss_name} depend on it, or take it out",
+    )
+
+
+def _twin(t: Any, recording: Recording, names: Names) -> str:
+    """Another leaf with the same values or an ancestor copy: what was probably used in its place."""
+    for key, name in names.names.items():
+        other = recording.seen.get(key)
+        if other is not None and other.tensor is not None and other.tensor is not t and other.shape == tuple(t.shape) and other.tracked and name:
+            if other.tensor.is_leaf and other.tensor.grad is not None:
+                return f"{name}, of the same shape, did get a gradient: perhaps it was used instead"
+    return ""
+
+
+def _left_over(t: Any, name: str, loss_name: str, recording: Recording | None, names: Names) -> Verdict:
+    answer = _as_it_is(t, name, t.grad, recording)
+    answer.details.append(f"{loss_name} does not depend on it: this gradient is from another backward")
+    return answer
+
+
+# ------------------------------------------------------------------------------------------------ connected
+def _reached(t: Any, name: str, loss: Any, how: str, graph: Graph, place: Any, recording: Recording | None, names: Names) -> Verdict:
+    flows = flows_of(graph, recording)
+    sight = Sight(graph, flows, recording, names)
+    node, nr = place
+    through = flows.at(node, nr)
+    loss_name = names.of(loss, "the loss")
+    if through is None and flows.failed:
+        return _failed(t, name, sight, recording)
+    held = t.grad if t.is_leaf or getattr(t, "retains_grad", False) else None
+    title = f"{name}.grad" if held is not None or t.is_leaf else f"the gradient of {name}"
+    about = held if held is not None else through
+    if about is None:
+        return Verdict("zero", f"{title} is None: connected to {loss_name}, but every node on the way sends no gradient (None).", where=sight.line(node))
+    s = Stat.of(about) if not isinstance(about, Stat) else about
+    if not t.is_leaf:
+        return _intermediate(t, name, through, loss_name, sight, node, held)
+    if held is None:
+        answer = _none_but_connected(t, name, through, loss_name, flows, recording)
+        return answer
+    parts = parts_of(t, recording)
+    # the answer is about what is held; if that differs from this loss's share, other backwards or the user had a part in it
+    if not s.finite:
+        return gradients.not_finite(sight, node, title, about)
+    if s.count and s.norm == 0:
+        if through is not None and (sight.stat(through) or s).norm > 0 and not parts:
+            return Verdict(
+                "zero",
+                f"{title} is 0, but backward from {loss_name} would send {values(through) if not isinstance(through, Stat) else through}: it was zeroed since.",
+                fix="zero_grad() belongs before backward(), not between backward() and step()",
+                value=about,
+            )
+        return gradients.zero(sight, node, title, about)
+    extreme = gradients.size(sight, node, title, about)
+    if extreme is not None:
+        return extreme
+    if len(parts) > 1:
+        return _accumulated(t, name, parts, about)
+    answer = _as_it_is(t, name, about, recording)
+    if not flows.failed and through is not None and not isinstance(through, Stat):
+        n = len(graph.users.get(node, ()))
+        answer.details.append(f"{n} contribution{'s' if n != 1 else ''} from {loss_name}; see.paths({loss_name}, wrt={name}) takes the gradient apart")
+    return answer
+
+
+def _as_it_is(t: Any, name: str, grad: Any, recording: Recording | None) -> Verdict:
+    s = Stat.of(grad)
+    if not s.finite:
+        return Verdict(
+            "nonfinite",
+            f"{name}.grad is {'NaN' if s.nans else 'infinite'}, {s.nans + s.infs} of {s.count} elements.",
+            value=grad,
+            unknown=["where it came from: run forward and backward inside see.record()"],
+        )
+    parts = parts_of(t, recording)
+    if len(parts) > 1:
+        return _accumulated(t, name, parts, grad)
+    if s.count and s.norm == 0:
+        return Verdict("zero", f"{name}.grad is 0.", value=grad, unknown=["why: give the loss, see.why(x, loss), or record the run"])
+    return Verdict("fine", f"{name}.grad = {values(grad)}: an ordinary gradient.", value=grad)
+
+
+def parts_of(t: Any, recording: Recording | None) -> list[Any]:
+    """The parts of a gradient that several backwards brought since it was last None or zeroed."""
+    if recording is None:
+        return []
+    cleared = max((n for kind, seen, _, n in recording.sets if kind == "grad=" and seen.tensor is t), default=-1)
+    for call in recording.calls:
+        if call.name == "zero_" and call.inputs and t.grad is not None and call.inputs[0].tensor is t.grad:
+            cleared = max(cleared, call.index)
+    return [p for p in recording.passes if id(t) in p.leaves and p.after > cleared]
+
+
+def _accumulated(t: Any, name: str, parts: list[Any], grad: Any) -> Verdict:
+    rows = [f"backward {p.number + 1} ({p.where}): {values(p.leaves[id(t)]) if not isinstance(p.leaves[id(t)], Stat) else p.leaves[id(t)]}" for p in parts]
+    answer = Verdict(
+        "accumulated",
+        f"{name}.grad is the sum of {len(parts)} backward calls: {values(grad)}.",
+        "backward adds to .grad; nothing set it back between them",
+        parts[-1].line,
+        "optimizer.zero_grad() before each backward, unless accumulating is meant",
+        rows[-12:],
+        value=grad,
+    )
+    held = [p.leaves[id(t)] for p in parts]
+    if not any(isinstance(h, Stat) for h in held):
+        rest = engines.array(grad) - sum(engines.array(h) for h in held)
+        off = Stat.of(rest)
+        if off.norm > 1e-4 * max(Stat.of(grad).norm, 1e-12):
+            answer.details.append(f"and something else changed it by {values(rest)}: clipping, or code that wrote to .grad")
+        else:
+            answer.details.append("the parts add up to .grad")
+    return answer
+
+
+def _none_but_connected(t: Any, name: str, through: Any, loss_name: str, flows: Any, recording: Recording | None) -> Verdict:
+    shown = values(through) if through is not None and not isinstance(through, Stat) else str(through)
+    cleared = [(place, n) for kind, seen, place, n in (recording.sets if recording is not None else []) if kind == "grad=" and seen.tensor is t]
+    ran = recording is not None and any(id(t) in p.leaves for p in recording.passes)
+    if ran and cleared:
+        return Verdict(
+            "none",
+            f"{name}.grad is None: backward brought {shown}, then zero_grad() or `grad = None` took it away.",
+            "zero_grad sets .grad to None",
+            said(cleared[-1][0]),
+            "read it before zero_grad()",
+            value=through,
+        )
+    if ran:
+        return Verdict(
+            "none",
+            f"{name}.grad is None: autograd.grad({loss_name}, …) returned {shown}, and does not store it.",
+            "grad() returns gradients; backward() stores them",
+            value=through,
+        )
+    return Verdict(
+        "none",
+        f"{name}.grad is None: connected to {loss_name}, but backward() has not run; it would bring {shown}.",
+        "",
+        "",
+        f"{loss_name}.backward()",
+        value=through,
+    )
+
+
+def _failed(t: Any, name: str, sight: Sight, recording: Recording | None) -> Verdict:
+    node, error = next(iter(sight.flows.failed.items()))
+    if is_freed(error):
+        if t.is_leaf and t.grad is not None:
+            return _as_it_is(t, name, t.grad, recording)
+        if not t.is_leaf:
+            return Verdict(
+                "intermediate",
+                f"{name} is an intermediate result (not a leaf): its gradient passed through and was not stored.",
+                "only leaves keep .grad",
+                sight.line(node),
+                f"{name}.retain_grad() before backward",
+                unknown=["its value: the graph has been freed by a backward; run forward and backward inside see.record(), or backward(retain_graph=True)"],
+            )
+        return Verdict(
+            "none", f"{name}.grad is None, and the graph has been freed by a backward.", str(error).partition(".")[0], sight.line(node), unknown=[RECORD]
+        )
+    if is_modified(error):
+        return raised.explain(error, recording, None, node=node, sight=sight)
+    return Verdict(
+        "error", f"the gradient of {name} cannot be computed: {called(node)}{sight.place(node)} fails: {str(error).splitlines()[0]}", where=sight.line(node)
+    )
+
+
+def _intermediate(t: Any, name: str, through: Any, loss_name: str, sight: Sight, node: Any, held: Any) -> Verdict:
+    s = sight.stat(through)
+    shown = "None" if through is None else str(s) if isinstance(through, Stat) else values(through)
+    if s is not None and not s.finite:
+        return gradients.not_finite(sight, node, f"the gradient of {name}", through)
+    below = node.next_functions
+    leaf = engines.variable(below[0][0]) if len(below) == 1 and below[0][0] is not None else None
+    call = sight.call(node)
+    if leaf is not None and (called(node) in COPIES or call is not None and call.name in ("to", "cuda", "cpu", "double", "float", "half", "clone")):
+        source = sight.names.of(leaf)
+        stored = "None" if leaf.grad is None else values(leaf.grad)
+        return Verdict(
+            "copy",
+            f"{name} is a copy of the leaf {source}, made by {call.name if call is not None else called(node)}{sight.place(node)}: "
+            f"the gradient is in {source}.grad = {stored}.",
+            "an operation on a leaf gives a result, and only leaves keep .grad; an optimizer takes leaves only",
+            sight.line(node),
+            f"make the copy first: x = x.to(...).detach().requires_grad_(); or read {source}.grad; gradient at {name}: {shown}",
+            value=through,
+        )
+    if held is not None:
+        answer = Verdict("retained", f"{name}.grad = {shown}: kept by retain_grad() on an intermediate result.", where=sight.line(node), value=through)
+    else:
+        kind = "passed through" if sight.flows.source == "backward" else "would pass through"
+        answer = Verdict(
+            "intermediate",
+            f"{name} is an intermediate result (not a leaf): gradient {shown} {kind}, and is not stored.",
+            "backward stores gradients in leaves only",
+            sight.line(node),
+            f"{name}.retain_grad() before backward keeps it",
+            value=through,
+        )
+    if leaf is not None:
+        answer.details.append(f"it was computed from the leaf {sight.names.of(leaf)} by {called(node)}")
+    if s is not None and s.count and s.norm == 0:
+        inner = gradients.zero(sight, node, f"the gradient of {name}", through)
+        answer.details.append(inner.headline)
+    elif s is not None and s.count:
+        inner2 = gradients.size(sight, node, f"the gradient of {name}", through)
+        if inner2 is not None:
+            answer.details.append(inner2.headline)
+    return answer
