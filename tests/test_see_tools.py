@@ -1,5 +1,7 @@
 """paths, preflight, ledger, kinks, compare: each on both engines."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -257,3 +259,137 @@ def test_compare(T):
     first.backward()
     with pytest.raises(ValueError, match="one number with a graph"):
         see.compare([w * 2], [w])
+
+
+# ------------------------------------------------------------------------------------------------ check
+def test_check_confirms(T):
+    c = see.check(lambda x, y: (x * y).tanh().sum() + x.exp().sum(), T.tensor([0.3, -0.5]), T.tensor([1.0, 2.0]), timeout=10)
+    assert c.agree and c, c
+    spoke = {o.name for o in c.opinions if o.gradients is not None}
+    assert "finite differences" in spoke and "SymPy" in spoke and T.__name__ in spoke, c
+    assert c.calls >= 5
+
+
+def test_check_names_the_operation_at_fault(T):
+    class Wrong(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * x  # forgot the 2
+
+    def f(x):
+        return Wrong.apply(x.exp()).sum()  # wrong
+
+    c = see.check(f, T.tensor([0.3, -0.5]), timeout=0)
+    assert not c.agree
+    assert [d.name for d in c.doubts] == ["Wrong"] and line("wrong") in c.doubts[0].line
+    assert "DISAGREES" in str(c)
+
+
+def test_check_of_what_is_not_a_number(T):
+    with pytest.raises(ValueError, match=r"one number; it gave shape \[2\]"):
+        see.check(lambda x: x * 2, T.ones(2))
+
+
+# ------------------------------------------------------------------------------------------------ draw
+def test_a_drawing_of_a_parabola(T):
+    x = T.tensor(3.0, requires_grad=True)
+    y = 3 * x**2 - 2 * x + 5
+    p = see.draw(y).picture
+    by_name = {c.name: c for c in p.cells if c.name}
+    assert dict(by_name["y"].rows)["value"] == "26" and by_name["x"].gradient.text == "16"
+    assert by_name["x"].backward == ["18 + (-2) = 16"] or by_name["x"].backward == ["(-2) + 18 = 16"]
+    power = next(c for c in p.cells if c.op == "pow")
+    assert dict(power.rows)["value"] == "9"
+    link = next(k for k in p.links if k.target == power.key)
+    assert link.number == "6" and link.arithmetic == "incoming 3 × local 6 = 18"
+    assert [s.phase for s in p.steps] == ["forward"] * 5 + ["backward"] * 6
+
+
+def test_fan_in_and_order(T):
+    x = T.tensor(3.0, requires_grad=True)
+    y = x * x
+    p = see.draw(y).picture
+    assert [(k.source == k.target, k.slot) for k in p.links] == [(False, 0), (False, 1)]
+    places = {c.key: i for i, c in enumerate(p.cells)}
+    assert all(places[k.source] < places[k.target] for k in p.links)
+
+
+def test_backward_not_run_is_not_zero(T):
+    x = T.tensor(3.0, requires_grad=True)
+    y = x * x
+    p = see.draw(y, backward=False).picture
+    assert {c.gradient.state for c in p.cells} == {"pending"} and {k.gradient.state for k in p.links} == {"pending"}
+    y.backward()
+    p = see.draw(y, recording=see.Recording()).picture
+    states = {c.name: c.gradient.state for c in p.cells}
+    assert states["x"] == "pending" and "freed by a backward" in " ".join(p.notes)
+
+
+def test_cuts_are_drawn_as_ghosts(T):
+    with see.record():
+        w = T.tensor(2.0, requires_grad=True)
+        z = w * 3
+        c = z.detach() * 2
+        idle = z.data
+        loss = z * c
+    p = see.draw(loss).picture
+    cuts = {k.cut for k in p.links if k.cut}
+    assert cuts == {"detach()", ".data"}
+    ghosts = [cell for cell in p.cells if cell.kind == "ghost"]
+    assert len(ghosts) == 2 and idle is not None
+    assert "✂ detach() z" in see.draw(loss).text
+
+
+def test_a_recorded_backward_is_drawn_after_it_was_freed(T):
+    with see.record():
+        w = T.tensor([1.0, 2.0], requires_grad=True)
+        data = T.tensor([3.0, 4.0])
+        loss = (w * data).sum()
+        loss.backward()
+    p = see.draw(loss).picture
+    by_name = {c.name: c for c in p.cells if c.name}
+    assert by_name["w"].gradient.text == "[3, 4]" and by_name["data"].kind == "constant"
+    assert "those of the last recorded backward" in " ".join(p.notes)
+    mul = next(c for c in p.cells if c.op == "mul")
+    assert mul.forward == "[1, 2] · [3, 4] = [3, 8]" and "test_see_tools.py" in mul.line
+
+
+def test_nothing_to_draw(T):
+    with pytest.raises(ValueError, match="there is no graph to draw: x has no gradient"):
+        x = T.ones(2)
+        see.draw(x)
+    with pytest.raises(TypeError, match="takes a tensor, not int"):
+        see.draw(3)
+
+
+def test_the_tree_is_what_the_seed_prints(T):
+    x = T.tensor(2.0, requires_grad=True)
+    out = ((x + 1) ** 2 * 3).mean()
+    rows = []
+
+    def walk(grad_fn, level=0):
+        if grad_fn is not None:
+            rows.append(" ".join((" " * level, str(grad_fn))))
+            for fn in grad_fn.next_functions:
+                walk(fn[0], level + 4)
+
+    walk(out.grad_fn)
+    assert re.sub("0x[0-9a-f]+", "", see.draw(out).tree) == re.sub("0x[0-9a-f]+", "", "\n".join(rows))
+
+
+def test_drawing_changes_nothing(T):
+    with see.record():
+        w = T.tensor([1.0, 2.0], requires_grad=True)
+        h = w.exp()
+        loss = (h * h).sum()
+    before = [t._version for t in (w, h, loss)]
+    see.draw(loss)
+    assert [t._version for t in (w, h, loss)] == before and w.grad is None
+    loss.backward()
+    assert w.grad is not None

@@ -1,4 +1,4 @@
-"""The command line: `glassgrad study EXPR --at x=3`."""
+"""The command line: `glassgrad study EXPR --at x=3`, `glassgrad why script.py`, `glassgrad draw script.py:loss`."""
 
 from __future__ import annotations
 
@@ -38,14 +38,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     study.add_argument("--html", metavar="FILE", default="glassgrad-study.html", help="the report to write (default: %(default)s)")
     study.add_argument("--no-html", action="store_true", help="write no report")
     study.add_argument("--timeout", type=_seconds, default=10.0, metavar="SECONDS", help="how long SymPy may think (default: %(default)s)")
-    args = parser.parse_args([_shielded(token) for token in (sys.argv[1:] if argv is None else argv)])
+    explain = commands.add_parser("why", help="run a script and explain its gradients, at its end or at its exception")
+    explain.add_argument("script", metavar="SCRIPT[:NAME]", help="a script for this package or for PyTorch; with a name: that variable only")
+    picture = commands.add_parser("draw", help="run a script and draw the graph of one of its variables")
+    picture.add_argument("script", metavar="SCRIPT:NAME", help="a script, and the variable in it to draw (default: loss)")
+    picture.add_argument("-o", "--out", metavar="FILE", default="glassgrad-graph.html", help="an .html, .svg, .dot or .txt file (default: %(default)s)")
+    for command in (explain, picture):
+        command.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments for the script")
+    given = list(sys.argv[1:] if argv is None else argv)
+    args = parser.parse_args([_shielded(token) for token in given] if given[:1] == ["study"] else given)
     if sys.stdout is None:
         print("glassgrad: there is no standard output to print to", file=sys.stderr)
         return 2
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # ∂ on a terminal that has none
     try:
-        code = _study(args)
+        code = {"study": _study, "why": _why, "draw": _draw}[args.command](args)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # whoever read the output has gone: nothing to say, and nobody to hear it
@@ -53,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"glassgrad: the study could not be printed: {error.strerror}", file=sys.stderr)
+        print(f"glassgrad: the result could not be printed: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("glassgrad: stopped", file=sys.stderr)
@@ -100,6 +108,79 @@ def _study(args: argparse.Namespace) -> int:
     return 0
 
 
+def _run(args: argparse.Namespace) -> tuple[Any, str]:
+    """Runs the script; the run and the name after the colon."""
+    from .see.script import Run
+
+    path, colon, name = args.script.rpartition(":")
+    if not colon or os.sep in name or "\\" in name or name.endswith(".py"):
+        path, name = args.script, ""
+    return Run(path, args.arguments), name
+
+
+def _why(args: argparse.Namespace) -> int:
+    from .see.script import ScriptError
+
+    try:
+        run, name = _run(args)
+        verdicts = run.verdicts(name)
+    except (ScriptError, TypeError) as error:
+        print(f"glassgrad why: {error}", file=sys.stderr)
+        return 2
+    sys.stdout.flush()
+    if run.error is not None:
+        print(run.traceback(), file=sys.stderr)
+    print()
+    for verdict in verdicts:
+        show_verdict(verdict)
+    return 1 if run.error is not None else run.code or 0
+
+
+def _draw(args: argparse.Namespace) -> int:
+    from .see import draw
+    from .see.script import ScriptError
+
+    try:
+        _check_writable(args.out)
+        run, name = _run(args)
+        if not name:
+            candidates = run.losses()
+            name = "loss" if "loss" in candidates or not candidates else candidates[-1]
+        drawing = draw(run.find(name), recording=run.recording, names=run.variables | {name: run.find(name)})
+        drawing.save(args.out)
+    except (ScriptError, ValueError, TypeError) as error:
+        print(f"glassgrad draw: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"glassgrad draw: the drawing could not be written to {args.out}: {error.strerror}", file=sys.stderr)
+        return 2
+    if run.error is not None:
+        print(run.traceback(), file=sys.stderr)
+    print(f"\n{drawing!r}\nDrawing: {os.path.abspath(args.out)}")
+    return 1 if run.error is not None else run.code or 0
+
+
+def show_verdict(verdict: Any) -> None:
+    """Prints an answer: with colour where rich is installed, plainly elsewhere."""
+    try:
+        from rich.console import Console
+        from rich.panel import Panel
+        from rich.table import Table
+        from rich.text import Text
+    except ImportError:
+        print(verdict)
+        return
+    colour = {"fine": "green", "root": "green", "hint": "cyan", "retained": "green", "accumulated": "yellow"}.get(verdict.kind, "red")
+    grid = Table.grid(padding=(0, 2))
+    for label, text in verdict.rows():
+        grid.add_row(Text(label, style="cyan"), Text(text, style="dim" if label == "not known" else ""))
+    body: Any = grid if verdict.rows() else Text("")
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    console.print(Text(verdict.headline, style=f"bold {colour}"))
+    if verdict.rows():
+        console.print(Panel(body, border_style="dim"))
+
+
 def _warm_up() -> None:
     """Imports what the pictures need while SymPy, in its own process, is at work."""
     with contextlib.suppress(ImportError):
@@ -117,7 +198,7 @@ def _check_writable(path: str) -> None:
         else "the folder cannot be written to" if not os.access(folder, os.W_OK) else ""
     )  # fmt: skip
     if why:
-        raise StudyError(f"the report could not be written to {path!r}: {why}")
+        raise StudyError(f"nothing can be written to {path!r}: {why}")
 
 
 def show(study: Any) -> None:

@@ -1,6 +1,8 @@
 """See-through tools: what a gradient is, where it goes, and why."""
 
+from .check import Check, check
 from .compare import Comparison, compare
+from .draw import Drawing, draw
 from .kinks import Kinks, kinks
 from .ledger import Entry, Ledger, ledger
 from .paths import Path, Paths, paths
@@ -10,6 +12,6 @@ from .verdict import Verdict
 from .why import why
 
 __all__ = [
-    "Comparison", "Entry", "Kinks", "Ledger", "Path", "Paths", "Preflight", "Recording", "Verdict", "compare", "kinks", "ledger", "paths", "preflight",
+    "Check", "Comparison", "Drawing", "Entry", "Kinks", "Ledger", "Path", "Paths", "Preflight", "Recording", "Verdict", "check", "compare", "draw", "kinks", "ledger", "paths", "preflight",
     "record", "why",
 ]  # fmt: skip

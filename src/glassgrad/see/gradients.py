@@ -9,7 +9,7 @@ import numpy as np
 
 from . import engines
 from .calls import Call
-from .graph import Flows, Graph, is_freed, is_modified, saved
+from .graph import Flows, Graph, is_freed, is_modified, recorded, saved
 from .knowledge import FLAT, SAFE, called, is_elementwise, is_user_function, parameter
 from .names import Names
 from .record import Recording
@@ -186,6 +186,9 @@ def not_finite(sight: Sight, target: Any, title: str, value: Any) -> Verdict:
     """The verdict on a gradient with NaN or infinities."""
     s = sight.stat(value)
     what = "NaN" if s is not None and s.nans else "infinite"
+    sight, target, when = _where_it_began(sight, target)
+    if when:
+        title += f" ({when})"
     root = sight.graph.roots[0]
     loss = Stat.of(root)
     answer = Verdict("nonfinite", f"{title} is {what}.", value=value)
@@ -223,6 +226,47 @@ def not_finite(sight: Sight, target: Any, title: str, value: Any) -> Verdict:
             answer.headline = f"{title} is {what}: {answer.cause}."
         answer.unknown.append("where it began: run the forward inside see.record(), which keeps the values")
     return answer
+
+
+def began_in(recording: Recording, start: str) -> Verdict | None:
+    """The first node of the recorded backwards that made, of finite gradients, one that is not: as much as summaries can tell."""
+    for i, now in enumerate(recording.passes):
+        for place, (gradients, arrived) in now.flows.items():
+            if all(g is None or Stat.all_finite(g) for g in arrived) and any(g is not None and not Stat.all_finite(g) for g in gradients):
+                call = recording.call(place[0])
+                if call is None:
+                    return None
+                first = next(g if isinstance(g, Stat) else Stat.of(g) for g in gradients if g is not None and not Stat.all_finite(g))
+                return Verdict(
+                    "nonfinite",
+                    f"{start}: {call.name} at {call.where} made {number(first.first)}{' at ' + at(first.bad) if first.bad else ''} of finite gradients "
+                    f"(backward {i + 1} of {len(recording.passes)}).",
+                    where=call.line,
+                    fix=SAFE.get(call.name, "keep the input of this operation where its derivative is finite"),
+                )
+    return None
+
+
+def _where_it_began(sight: Sight, target: Any) -> tuple[Sight, Any, str]:
+    """The first recorded backward that was not finite, in place of the last one, which may only have inherited it: its graph, the node, and when."""
+    recording = sight.recording
+    passes = list(recording.passes) if recording is not None else []
+    for i, now in enumerate(passes[:-1]):
+        if any(g is not None and not Stat.all_finite(g) for gradients, _ in now.flows.values() for g in gradients):
+            root = recording.root_of(now)  # type: ignore[union-attr]
+            if root is None or not root.requires_grad:
+                break
+            graph = Graph([root])
+            flows = recorded(graph, recording, now)
+            if flows is None:
+                break
+            leaf = engines.variable(target)
+            place = graph.node_of(leaf) if leaf is not None else None
+            found = Sight(graph, flows, recording, sight.names)
+            stat = found.stat(flows.at(*place)) if place is not None else None
+            at_fault = place[0] if place is not None and stat is not None and not stat.finite else None
+            return found, at_fault, f"first in backward {i + 1} of {len(passes)}"
+    return sight, target, ""
 
 
 def _story(sight: Sight, node: Any, sums: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import engines
+from .calls import Pass
 from .record import Recording
 
 
@@ -199,16 +200,18 @@ def _below(graph: Graph, node: Any, found: set[Any]) -> None:
                 stack.append(below)
 
 
-def recorded(graph: Graph, recording: Recording | None, number: int = -1) -> Flows | None:
+def recorded(graph: Graph, recording: Recording | None, which: Pass | None = None) -> Flows | None:
     """The gradients of a backward that was recorded, the last unless told; None if there was none through this graph's root."""
     if recording is None:
         return None
     start = next((s for s in graph.starts if s is not None), None)
     place = recording.place_of(start[0]) if start is not None else None
     passes = [p for p in recording.passes if place is not None and place in p.flows]
+    if which is not None:
+        passes = [p for p in passes if p is which]
     if not passes:
         return None
-    now = passes[number]
+    now = passes[-1]
     flows = Flows(graph, "backward")
     for node in graph.nodes:
         leaf = engines.variable(node)

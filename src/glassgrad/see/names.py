@@ -15,6 +15,7 @@ class Names:
     """Names of tensors by identity, the nearest scope first."""
 
     def __init__(self, recording: Recording | None = None, frame: Any = None, given: dict[str, Any] | None = None):
+        self.recording = recording
         self.names: dict[int, str] = {}
         self.held: list[Any] = []  # keeps ids from being used again
         self.modules: list[tuple[str, Any]] = []
@@ -63,7 +64,8 @@ class Names:
 
     def get(self, tensor: Any) -> str:
         """The name of a tensor, empty if it has none."""
-        return self.names.get(id(tensor), "")
+        found = self.names.get(id(tensor))
+        return found if found is not None else self.recording.assigned(tensor) if self.recording is not None else ""
 
     def module(self, module: Any) -> str:
         """The name of a module, or of its class."""

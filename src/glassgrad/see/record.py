@@ -7,6 +7,7 @@ when there are too many. Nodes are told where they stand in the recording, and n
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ from .stat import Stat
 from .watch import Watch
 
 KEY = "glassgrad.see"  # in a node's metadata: which recording, which of its calls made the node, and which node of that call it is
+TARGET = re.compile(r"((?:self\.)?\w+)\s*(?::[^=]+)?=(?!=)")
 CHANCE = frozenset(
     """dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout rrelu bernoulli multinomial normal rand_like randn_like
     randint_like gumbel_softmax poisson normal_ uniform_ random_ bernoulli_ exponential_ geometric_ cauchy_ log_normal_ scaled_dot_product_attention
@@ -48,7 +50,7 @@ class Recording:
         self.seen: dict[int, Seen] = {}
         self.modules: list[tuple[Any, str]] = []  # those that are running, the innermost last
         self.paths: dict[int, str] = {}
-        self.roots: list[Any] = []  # weak references to the outermost modules
+        self.roots: dict[str, Any] = {}  # the outermost modules that were called, by their names
         self.named: dict[int, str] = {}  # names of tensors, by id, read off the user's modules and variables
         self.leaf_hooks: dict[int, Any] = {}
         self.handles: list[Any] = []
@@ -178,6 +180,7 @@ class Recording:
         return self.passes[-1]
 
     _running: Any = None
+    last: Recording | None = None  # what a tool asks when no recording is named
 
     def _went(self, place: tuple[int, int], engine: Any, gradients: Any, arrived: Any) -> None:
         now = self._pass(engine, place)
@@ -201,7 +204,9 @@ class Recording:
         if self.paths.get(id(module)) is not None:
             return
         name = engines.variable_name(module) or type(module).__name__
-        self.roots.append(weakref.ref(module))
+        while name in self.roots:
+            name += "'"
+        self.roots[name] = module
         for path, inner in module.named_modules():
             self.paths[id(inner)] = f"{name}.{path}" if path else name
         for path, parameter in module.named_parameters():
@@ -299,6 +304,23 @@ class Recording:
         seen = self.seen.get(id(tensor))
         return seen if seen is not None and seen.tensor is tensor else None
 
+    def root_of(self, now: Pass) -> Any:
+        """The tensor that a backward started from, if it still is there."""
+        call = self.call(now.root[0]) if now.root is not None else None
+        return next((r.tensor for r in call.results if r.tensor is not None and r.tracked), None) if call is not None else None
+
+    def assigned(self, tensor: Any) -> str:
+        """The variable that a tensor was assigned to on the line that made it, `z` for `z = w * x`; empty if the line says nothing of the kind."""
+        seen = self.seen.get(id(tensor))
+        call = seen.call if seen is not None and seen.tensor is tensor else None
+        if call is None or call.place is None:
+            return ""
+        after = self.call(call.index + 1)
+        if after is not None and after.place is not None and after.place[0] is call.place[0] and after.where == call.where and call.results[0] in after.inputs:
+            return ""  # a part of what the line computes
+        match = TARGET.match(call.line.partition(": ")[2])
+        return match[1] if match and len(call.results) == 1 else ""
+
     def __repr__(self) -> str:
         lost = f", {self.forgotten} forgotten" if self.forgotten else ""
         return f"<recording of {len(self.calls)} calls{lost}, {len(self.passes)} backwards; noting took {self.cost * 1e3:.1f} of {self.elapsed * 1e3:.1f} ms>"
@@ -347,9 +369,6 @@ def _context(engine: Any) -> str:
     return "inference_mode()" if engine.is_inference_mode_enabled() else "no_grad()"
 
 
-last: Recording | None = None  # what a tool asks when no recording is named
-
-
 class record(contextlib.AbstractContextManager[Recording]):
     """Notes every operation on tensors inside the context, ours and PyTorch's: name, inputs, results, line, grad mode, module.
 
@@ -373,8 +392,7 @@ class record(contextlib.AbstractContextManager[Recording]):
         self.recording = Recording(values, limit, megabytes)
 
     def __enter__(self) -> Recording:
-        global last
-        last = r = self.recording
+        Recording.last = r = self.recording
         r.thread = threading.get_ident()
         self.began = time.perf_counter()
         self.hooks: list[Any] = []
@@ -396,4 +414,4 @@ class record(contextlib.AbstractContextManager[Recording]):
 
 def latest(recording: Recording | None) -> Recording | None:
     """The recording that a tool was given, or the last one."""
-    return recording if recording is not None else last
+    return recording if recording is not None else Recording.last

@@ -78,8 +78,8 @@ class Onward:
         mine: set[int] = set()
         for call in recording.calls:
             hit = [s for s in call.inputs if s.tensor is tensor or id(s) in mine or s.call is not None and ("call", s.call.index) in self._made]
-            if not hit or call.name in ("backward", "grad=", "requires_grad=", "grad"):
-                continue
+            if not hit or call.name in ("backward", "grad=", "requires_grad=", "grad") or call.writes and call.inputs[0].tensor is tensor:
+                continue  # a write into it is an initialisation or an update
             if any(s.tensor is tensor for s in hit):
                 self.uses.append(call)
             if call.cuts:

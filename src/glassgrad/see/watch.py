@@ -155,7 +155,7 @@ class Watch:
             watching.append(self.see)
         other = engines.torch()
         if other is not None:
-            self.mode = _torch_mode()(self.see)
+            self.mode = _torch_mode()(self.see, len(watching) == 1)
             self.mode.__enter__()
         return self
 
@@ -180,9 +180,9 @@ def _torch_mode() -> Any:
         from torch.overrides import TorchFunctionMode
 
         class Mode(TorchFunctionMode):
-            def __init__(self, see: See):
+            def __init__(self, see: See, last: bool):
                 super().__init__()
-                self.see = see
+                self.see, self.last = see, last
 
             def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
                 kwargs = kwargs or {}
@@ -200,6 +200,8 @@ def _torch_mode() -> Any:
                     name += "="
                 elif name in ASKS or name.startswith("_record_function"):
                     return function(*args, **kwargs)
+                if not self.last:  # an outer mode comes next
+                    return self.see(name, function, args, kwargs)
                 local.deep = True
                 try:
                     return self.see(name, function, args, kwargs)

@@ -233,8 +233,7 @@ def find_loss(t: Any, loss: Any, recording: Recording | None, names: Names) -> t
             if call.name == "backward" and call.inputs and (root := call.inputs[0].tensor) is not None and root.requires_grad:
                 return root, "recorded"
         for now in reversed(recording.passes):
-            start = recording.call(now.root[0]) if now.root is not None else None
-            root = next((r.tensor for r in start.results if r.tensor is not None and r.tracked), None) if start is not None else None
+            root = recording.root_of(now)
             if root is not None and (Graph([root]).node_of(t) is not None or now is recording.passes[-1]):
                 return root, "recorded"
     if t.requires_grad and not t.is_leaf and t.numel() == 1 and not any(Graph([c]).node_of(t) for _, c in names.losses() if c is not t):
@@ -402,6 +401,9 @@ def _reached(t: Any, name: str, loss: Any, how: str, graph: Graph, place: Any, r
 def _as_it_is(t: Any, name: str, grad: Any, recording: Recording | None) -> Verdict:
     s = Stat.of(grad)
     if not s.finite:
+        began = gradients.began_in(recording, f"{name}.grad is {'NaN' if s.nans else 'infinite'}") if recording is not None else None
+        if began is not None:
+            return began
         return Verdict(
             "nonfinite",
             f"{name}.grad is {'NaN' if s.nans else 'infinite'}, {s.nans + s.infs} of {s.count} elements.",

@@ -1,0 +1,149 @@
+"""Running a user's script under a recording, and what is said at its end or at its exception."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from . import engines
+from .names import Names
+from .record import record
+from .verdict import Verdict
+from .why import why
+
+
+class ScriptError(ValueError):
+    """A script, or a variable in it, that cannot be used: one line says why."""
+
+
+class Run:
+    """A script that ran: its recording, its variables, and the exception that ended it, if one did."""
+
+    def __init__(self, path: str, arguments: Sequence[str] = ()):
+        if not os.path.exists(path):
+            raise ScriptError(f"there is no file {path!r}")
+        if os.path.isdir(path):
+            raise ScriptError(f"{path!r} is a folder; a script is a .py file")
+        self.path, self.error = path, None
+        self.variables: dict[str, Any] = {}
+        self.code: int | None = None
+        _import_torch_if_used(path)
+        argv, folder = sys.argv, sys.path[0] if sys.path else ""
+        sys.argv = [path, *arguments]
+        sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
+        try:
+            with record() as self.recording:
+                self.variables = runpy.run_path(path, run_name="__main__")
+        except SystemExit as stop:
+            self.code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+        except SyntaxError as error:
+            raise ScriptError(f"{path} is not Python: {error.msg} (line {error.lineno})") from None
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever the script raises is explained
+            self.error = error
+            self.variables = _variables(error, path)
+        finally:
+            sys.argv = argv
+            sys.path.remove(os.path.dirname(os.path.abspath(path)))
+            assert folder is not None
+
+    def traceback(self) -> str:
+        """The script's own part of the traceback, as Python prints it."""
+        if self.error is None:
+            return ""
+        tb = self.error.__traceback__
+        while tb is not None and os.path.abspath(tb.tb_frame.f_code.co_filename) != os.path.abspath(self.path):
+            tb = tb.tb_next
+        return "".join(traceback.format_exception(type(self.error), self.error, tb)).rstrip()
+
+    def verdicts(self, name: str | None = None) -> list[Verdict]:
+        """What there is to say: of the exception, or of one variable, or of every model and every other leaf that the script has."""
+        if name:
+            x = self.find(name)
+            return [why(x, recording=self.recording, names=self._named())]
+        if self.error is not None and not isinstance(self.error, KeyboardInterrupt):
+            return [why(self.error, recording=self.recording)]
+        found: list[Verdict] = []
+        known: set[int] = set()
+        models = dict(self.recording.roots)
+        models |= {n: v for n, v in self.variables.items() if engines.is_module(v) and not any(v is m for m in models.values())}
+        for model in models.values():
+            known |= {id(p) for p in model.parameters()}
+            found.append(why(model, recording=self.recording, names=self._named()))
+        for label, t in self._leaves():
+            if id(t) not in known and len(found) < 20:
+                known.add(id(t))
+                found.append(why(t, recording=self.recording, names={**self._named(), label: t} if label else self._named()))
+        if not found:
+            found.append(Verdict("none", "no tensor in this script requires a gradient.", fix="make a leaf with requires_grad=True, or a model"))
+        return found
+
+    def _leaves(self) -> list[tuple[str, Any]]:
+        """The leaves that require grad and belong to no model."""
+        names = Names(self.recording, given=self._named())
+        own = [(n, v) for n, v in self.variables.items() if engines.is_tensor(v) and v.requires_grad and v.is_leaf]
+        seen = [s.tensor for c in self.recording.calls for s in c.inputs if s.tracked and s.leaf and s.tensor is not None]
+        return own + [(names.get(t), t) for t in {id(t): t for t in seen}.values()]
+
+    def _named(self) -> dict[str, Any]:
+        return {n: v for n, v in self.variables.items() if not n.startswith("__")}
+
+    def find(self, name: str) -> Any:
+        """The variable of that name: global, of the frame that raised, or the last one that a recorded line assigned."""
+        head, *rest = name.split(".")
+        if head in self.variables:
+            value = self.variables[head]
+            for part in rest:
+                inner = value[int(part)] if part.isdigit() and hasattr(value, "__getitem__") else getattr(value, part, None)
+                if inner is None:
+                    raise ScriptError(f"{head} has no {part!r}")
+                value = inner
+            return value
+        if head in self.recording.roots and not rest:
+            return self.recording.roots[head]
+        for call in reversed(self.recording.calls):
+            for result in call.results:
+                if result.tensor is not None and self.recording.assigned(result.tensor) == name:
+                    return result.tensor
+        tensors = [n for n, v in self.variables.items() if engines.is_tensor(v) or engines.is_module(v)]
+        raise ScriptError(f"{self.path} has no variable {name!r}" + (f"; it has {', '.join(tensors[:12])}" if tensors else ""))
+
+    def losses(self) -> list[str]:
+        """Names of variables that can be drawn."""
+        return [n for n, v in self.variables.items() if engines.is_tensor(v) and v.requires_grad and not v.is_leaf]
+
+
+def _variables(error: BaseException, path: str) -> dict[str, Any]:
+    """The variables of the script's frames in a traceback, the innermost last and strongest."""
+    found: dict[str, Any] = {}
+    tb = error.__traceback__
+    while tb is not None:
+        if not engines.inside(tb.tb_frame.f_code.co_filename) and "runpy" not in tb.tb_frame.f_code.co_filename:
+            found.update(tb.tb_frame.f_globals)
+            found.update(tb.tb_frame.f_locals)
+        tb = tb.tb_next
+    return found
+
+
+def _import_torch_if_used(path: str) -> None:
+    """Imports PyTorch before the recording begins if the script, or a file beside it, imports it: what is watched must be there."""
+    folder = os.path.dirname(os.path.abspath(path))
+    files = [path, *(os.path.join(folder, n) for n in sorted(os.listdir(folder))[:200] if n.endswith(".py"))]
+    for name in files:
+        try:
+            with open(name, encoding="utf-8", errors="replace") as f:
+                text = f.read(200_000)
+        except OSError:
+            continue
+        if re.search(r"^\s*(import|from)\s+torch\b", text, re.M):
+            try:
+                import torch  # noqa: F401
+            except ImportError:
+                pass
+            return
+
+

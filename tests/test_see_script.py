@@ -1,0 +1,169 @@
+"""`glassgrad why` and `glassgrad draw`: users' scripts run as they are, and are explained at their end or at their exception; notebooks too."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from glassgrad.cli import main
+
+HERE = pathlib.Path(__file__).parent
+
+
+@pytest.fixture
+def script(tmp_path, T, monkeypatch):
+    """Writes a script for the engine under test; its path."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(text, name="train.py"):
+        path = tmp_path / name
+        path.write_text(f"import {T.__name__} as T\n" + textwrap.dedent(text))
+        return str(path)
+
+    return write
+
+
+def run(capsys, *arguments):
+    code = main(list(arguments))
+    out = capsys.readouterr()
+    return code, " ".join(out.out.replace("│", " ").split()), out.err
+
+
+def test_nan_in_training(script, capsys):
+    path = script("""
+        T.manual_seed(0)
+        net = T.nn.Sequential(T.nn.Linear(8, 16), T.nn.Tanh(), T.nn.Linear(16, 4))
+        optimizer = T.optim.Adam(net.parameters(), lr=0.01)
+        left = T.rand(32, 8)
+        right = left.clone()
+        right[::2] += 1
+        for step in range(20):
+            optimizer.zero_grad()
+            distance = (net(left) - net(right)).pow(2).sum(1).sqrt()
+            loss = distance.mean()
+            loss.backward()
+            optimizer.step()
+        print("loss", loss.item())
+    """)
+    code, out, _ = run(capsys, "why", path)
+    assert code == 0 and out.startswith("loss nan")
+    assert "4 of 4 parameters of net are not finite" in out
+    assert "first in backward 1 of 20" in out and "sqrt at train.py:11: incoming 0.03125 × local ∞ = ∞ at [1]" in out
+    assert "train.py:11: distance = (net(left) - net(right)).pow(2).sum(1).sqrt()" in out
+
+
+def test_an_exception(script, capsys):
+    path = script("""
+        def step(w):
+            h = w.exp()
+            loss = h.sum()
+            h += 1
+            loss.backward()
+        step(T.ones(2, requires_grad=True))
+    """)
+    code, out, err = run(capsys, "why", path)
+    assert code == 1
+    assert "RuntimeError: one of the variables needed for gradient computation has been modified by an inplace operation" in err
+    assert err.startswith("Traceback") and "glassgrad/see" not in err
+    assert "h was overwritten at train.py:6 after exp at train.py:4 had saved it" in out and "h = h + 1" in out
+
+
+def test_arguments_variables_and_exit_codes(script, capsys):
+    path = script("""
+        import sys
+        w = T.tensor(float(sys.argv[1]), requires_grad=True)
+        (w * w).backward()
+        sys.exit(int(sys.argv[2]))
+    """)
+    code, out, _ = run(capsys, "why", path, "3", "0")
+    assert code == 0 and "w.grad = 6" in out
+    assert run(capsys, "why", path, "3", "4")[0] == 4
+
+
+def test_one_variable(script, capsys):
+    path = script("""
+        def main():
+            w = T.tensor(2.0, requires_grad=True)
+            y = w * 3
+            loss = y * 2
+            loss.backward()
+        main()
+    """)
+    code, out, _ = run(capsys, "why", path + ":y")
+    assert code == 0 and "y is an intermediate result (not a leaf): gradient 2 passed through" in out
+    code, _, err = run(capsys, "why", path + ":nothing")
+    assert code == 2 and "has no variable 'nothing'" in err and "Traceback" not in err
+
+
+def test_draw_writes_each_kind_of_file(script, capsys, tmp_path):
+    path = script("""
+        def main():
+            w = T.tensor(2.0, requires_grad=True)
+            loss = (w * 3 - 1) ** 2
+            loss.backward()
+        main()
+    """)
+    for suffix, start in ((".html", "<!doctype html"), (".svg", "<svg"), (".dot", "digraph"), (".txt", "loss: values and gradients")):
+        code, out, err = run(capsys, "draw", path, "-o", str(tmp_path / f"out{suffix}"))
+        assert code == 0 and f"out{suffix}" in out, err
+        text = (tmp_path / f"out{suffix}").read_text()
+        assert text.lower().startswith(start) or suffix == ".svg" and "<svg" in text[:400]
+
+
+def test_what_cannot_be_used_is_said_in_a_line(script, capsys, tmp_path):
+    path = script("x = T.ones(2)\n")
+    for arguments, part in [
+        (["why", "missing.py"], "there is no file 'missing.py'"), (["why", str(tmp_path)], "is a folder"),
+        (["draw", path + ":x"], "there is no graph to draw"), (["draw", path, "-o", str(tmp_path / "no" / "a.html")], "there is no such folder"),
+        (["draw", path + ":x", "-o", str(tmp_path / "a.png")], ""),
+    ]:  # fmt: skip
+        code, _, err = run(capsys, *arguments)
+        assert code == 2 and part in err and "Traceback" not in err and len(err.splitlines()) == 1, err
+    (tmp_path / "bad.py").write_text("def f(:\n")
+    code, _, err = run(capsys, "why", "bad.py")
+    assert code == 2 and "is not Python" in err
+
+
+def test_a_script_without_gradients(script, capsys):
+    path = script("print(T.ones(2).sum().item())\n")
+    code, out, _ = run(capsys, "why", path)
+    assert code == 0 and out.startswith("2.0") and "no tensor in this script requires a gradient" in out
+
+
+def test_as_a_command(tmp_path):
+    (tmp_path / "a.py").write_text("import glassgrad as gg\nw = gg.tensor(3.0, requires_grad=True)\n(w * w).backward()\n")
+    got = subprocess.run([sys.executable, "-m", "glassgrad", "why", "a.py"], capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONUTF8": "1"})
+    assert got.returncode == 0 and "w.grad = 6" in got.stdout, got.stderr
+
+
+# ------------------------------------------------------------------------------------------------ notebooks
+@pytest.fixture
+def shell(T):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    found = InteractiveShell.instance()
+    found.user_ns["T"] = T
+    found.run_line_magic("load_ext", "glassgrad.see.jupyter")
+    yield found
+    found.run_line_magic("unload_ext", "glassgrad.see.jupyter")
+    InteractiveShell.clear_instance()
+
+
+def test_an_exception_in_a_notebook_is_explained_under_its_traceback(shell, capsys):
+    shell.run_cell("w = T.tensor([1.0], requires_grad=True)\nw += 1")
+    out = capsys.readouterr().out
+    assert "a leaf Variable that requires grad" in out
+    assert "w is a leaf" in out.rpartition("in-place operation")[2]
+    shell.run_cell("1 / 0")
+    assert "no_grad" not in capsys.readouterr().out
+
+
+def test_magics(shell):
+    shell.run_cell("w = T.tensor(2.0, requires_grad=True)\nloss = w * w\nloss.backward()")
+    assert "w.grad = 4" in shell.run_line_magic("why", "w").headline
+    drawing = shell.run_line_magic("draw", "loss")
+    assert drawing.picture.cells[-1].name == "loss" and "<iframe" in drawing._repr_html_()
+    assert "<svg" in drawing._repr_svg_()
