@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     picture = commands.add_parser("draw", help="run a script and draw the graph of one of its variables")
     picture.add_argument("script", metavar="SCRIPT:NAME", help="a script, and the variable in it to draw (default: loss)")
     picture.add_argument("-o", "--out", metavar="FILE", default="glassgrad-graph.html", help="an .html, .svg, .dot or .txt file (default: %(default)s)")
-    for command in (explain, picture):
-        command.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments for the script")
+    explain.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments for the script")
+    picture.add_argument("arguments", nargs="*", help="arguments for the script; after -- if they begin with a dash")
     given = list(sys.argv[1:] if argv is None else argv)
     args = parser.parse_args([_shielded(token) for token in given] if given[:1] == ["study"] else given)
     if sys.stdout is None:

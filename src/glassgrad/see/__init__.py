@@ -12,6 +12,6 @@ from .verdict import Verdict
 from .why import why
 
 __all__ = [
-    "Check", "Comparison", "Drawing", "Entry", "Kinks", "Ledger", "Path", "Paths", "Preflight", "Recording", "Verdict", "check", "compare", "draw", "kinks", "ledger", "paths", "preflight",
-    "record", "why",
+    "Check", "Comparison", "Drawing", "Entry", "Kinks", "Ledger", "Path", "Paths", "Preflight", "Recording", "Verdict", "check", "compare", "draw",
+    "kinks", "ledger", "paths", "preflight", "record", "why",
 ]  # fmt: skip

@@ -67,7 +67,8 @@ class Drawing:
         return self.svg
 
     def _repr_html_(self) -> str:
-        return f'<iframe srcdoc="{html.escape(self.html, quote=True)}" style="width:100%;height:560px;border:0" title="{html.escape(self.picture.title)}"></iframe>'
+        page, title = html.escape(self.html, quote=True), html.escape(self.picture.title, quote=True)
+        return f'<iframe srcdoc="{page}" style="width:100%;height:560px;border:0" title="{title}"></iframe>'
 
 
 def draw(

@@ -84,7 +84,7 @@ class Painter:
             return None
         kept = saved(node)
         given = []
-        for slot, p in enumerate(op.params):
+        for p in op.params:
             if p.name in op.edges:
                 below = self.graph.edges[node][op.edges.index(p.name)][0]
                 value = self.values.get(self.cells[below].key) if below is not None else kept.get(p.name)
@@ -308,7 +308,8 @@ class Painter:
                     if place is not None:
                         self._plain_link(self.cells[place[0]], cell, 0, "", call.cuts)
                     else:
-                        ghost = Cell(f"g{len(self.links)}", "ghost", self.names.get(source.tensor), rows=[("shape", str(list(source.shape))), ("requires_grad", "True")])
+                        ghost = Cell(f"g{len(self.links)}", "ghost", self.names.get(source.tensor))
+                        ghost.rows = [("shape", str(list(source.shape))), ("requires_grad", "True")]
                         made.append(ghost)
                         self._plain_link(ghost, cell, 0, "", call.cuts)
         else:
@@ -341,7 +342,8 @@ class Painter:
                     result = call.results[0]
                     tensor = result.value()
                     cell = Cell(f"d{len(found)}", "ghost", self.names.get(result.tensor) if result.tensor is not None else "", op=call.name, line=call.line)
-                    cell.rows = [("shape", str(list(result.shape))), ("value", values(tensor, 4) if tensor is not None else "not kept"), ("requires_grad", "False")]
+                    shown = values(tensor, 4) if tensor is not None else "not kept"
+                    cell.rows = [("shape", str(list(result.shape))), ("value", shown), ("requires_grad", "False")]
                     found.append(cell)
                     self._plain_link(self.cells[place[0]], cell, 0, "", call.cuts)
         return found

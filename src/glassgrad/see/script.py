@@ -16,6 +16,8 @@ from .record import record
 from .verdict import Verdict
 from .why import why
 
+SEE = os.path.dirname(os.path.abspath(__file__))  # frames of the recording are left out of a traceback
+
 
 class ScriptError(ValueError):
     """A script, or a variable in it, that cannot be used: one line says why."""
@@ -58,7 +60,9 @@ class Run:
         tb = self.error.__traceback__
         while tb is not None and os.path.abspath(tb.tb_frame.f_code.co_filename) != os.path.abspath(self.path):
             tb = tb.tb_next
-        return "".join(traceback.format_exception(type(self.error), self.error, tb)).rstrip()
+        told = traceback.TracebackException(type(self.error), self.error, tb)
+        told.stack = traceback.StackSummary.from_list([f for f in told.stack if not f.filename.startswith(SEE)])
+        return "".join(told.format()).rstrip()
 
     def verdicts(self, name: str | None = None) -> list[Verdict]:
         """What there is to say: of the exception, or of one variable, or of every model and every other leaf that the script has."""

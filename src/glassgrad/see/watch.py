@@ -7,6 +7,7 @@ nobody watches, nothing of this is there, and nothing is slower.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import threading
@@ -38,17 +39,23 @@ READS = frozenset({"data", "T", "mT", "H", "mH", "real", "imag"})  # the propert
 SETS = frozenset({"data", "grad", "requires_grad"})  # and those whose setting matters
 
 
-def _template(*args: Any, **kwargs: Any) -> Any:
-    return "the watcher".__call__(args, kwargs)  # type: ignore[operator]
+@functools.cache
+def _template(free: int) -> Any:
+    """Code of a function of any arguments with so many free variables (a function takes no code with another number of them)."""
+    names = [f"v{i}" for i in range(free)]
+    lines = ["def outer():", *(f"    {n} = None" for n in names), "    def template(*args, **kwargs):"]
+    lines += ["        return 'the watcher'.__call__(args, kwargs)", *(f"        {n}" for n in names), "    return template"]
+    space: dict[str, Any] = {}
+    exec(compile("\n".join(lines), __file__, "exec"), space)
+    return space["outer"]().__code__
 
 
 def _code_for(function: FunctionType, watcher: Any) -> Any:
-    """Code that takes any arguments to the watcher, and fits the function: it needs as many free variables."""
-    template = _template.__code__
+    """Code that takes any arguments to the watcher."""
+    template = _template(len(function.__code__.co_freevars))
     return template.replace(
-        co_consts=tuple(watcher if c == "the watcher" else c for c in template.co_consts), co_freevars=function.__code__.co_freevars,
-        co_name=function.__code__.co_name, co_filename=__file__,
-    )  # fmt: skip
+        co_consts=tuple(watcher if c == "the watcher" else c for c in template.co_consts), co_name=function.__code__.co_name, co_filename=__file__
+    )
 
 
 class Swapped:
