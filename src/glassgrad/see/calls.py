@@ -35,24 +35,31 @@ def plain_name(name: str) -> str:
 class Seen:
     """A tensor at one moment of the program: an input that came from outside, or what a call made of it."""
 
-    __slots__ = ("_strong", "_weak", "call", "shape", "dtype", "version", "tracked", "leaf", "stat")
+    __slots__ = ("_strong", "_weak", "_looks", "call", "version", "tracked", "leaf", "stat")
 
     def __init__(self, tensor: Any, call: Call | None, values: bool):
-        self._strong = tensor if values else None
-        try:
-            self._weak: Any = weakref.ref(tensor)
-        except TypeError:
-            self._weak = lambda: None
         self.call = call
-        self.shape, self.dtype = tuple(tensor.shape), str(tensor.dtype)
-        self.tracked, self.leaf = tensor.requires_grad, tensor.is_leaf
-        self.version = _version(tensor)
-        self.stat = None if values else Stat.of(tensor)
+        self.tracked, self.leaf, self.version = tensor.requires_grad, tensor.is_leaf, _version(tensor)
+        if values:
+            self._strong, self._weak, self._looks, self.stat = tensor, None, None, None
+        else:
+            self._strong, self._weak, self.stat = None, _weak(tensor), Stat.of(tensor)
+            self._looks = tuple(tensor.shape), str(tensor.dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return tuple(self._strong.shape) if self._looks is None else self._looks[0]
+
+    @property
+    def dtype(self) -> str:
+        """Its dtype, as text."""
+        return str(self._strong.dtype) if self._looks is None else self._looks[1]
 
     @property
     def tensor(self) -> Any:
         """The tensor itself, if it still is there."""
-        return self._strong if self._strong is not None else self._weak()
+        return self._strong if self._strong is not None else self._weak() if self._weak is not None else None
 
     def value(self) -> Any:
         """The tensor, if its elements still are those of this moment; else None."""
@@ -68,7 +75,16 @@ class Seen:
 
     def forget(self) -> None:
         """Lets the tensor go."""
-        self._strong = None
+        if self._strong is not None:
+            self._looks = tuple(self._strong.shape), str(self._strong.dtype)
+            self._weak, self._strong = _weak(self._strong), None
+
+
+def _weak(tensor: Any) -> Any:
+    try:
+        return weakref.ref(tensor)
+    except TypeError:
+        return None
 
 
 def _version(tensor: Any) -> int:
@@ -81,10 +97,10 @@ def _version(tensor: Any) -> int:
 class Call:
     """One call of a function of tensors."""
 
-    __slots__ = ("index", "name", "function", "args", "kwargs", "inputs", "results", "place", "enabled", "module", "training", "writes", "raised", "context")
+    __slots__ = ("index", "name", "function", "args", "kwargs", "inputs", "results", "place", "enabled", "module", "writes", "raised", "context")
 
-    def __init__(self, index: int, name: str, place: Any, enabled: bool, module: str, inputs: list[Seen]):
-        self.index, self.name, self.place, self.enabled, self.module, self.inputs = index, name, place, enabled, module, inputs
+    def __init__(self, name: str, place: Any, enabled: bool, module: str, inputs: list[Seen]):
+        self.index, self.name, self.place, self.enabled, self.module, self.inputs = -1, name, place, enabled, module, inputs
         self.results: list[Seen] = []
         self.function: Any = None
         self.args: Any = ()

@@ -173,7 +173,7 @@ def inside(path: str) -> bool:
 
 
 Place = tuple[Any, int]
-_known: dict[str, bool] = {}
+known_files: dict[str, bool] = {}  # whether a file is an engine's own
 
 
 def users_place(depth: int = 1) -> Place | None:
@@ -181,9 +181,9 @@ def users_place(depth: int = 1) -> Place | None:
     frame: Any = sys._getframe(depth)
     while frame is not None:
         path = frame.f_code.co_filename
-        ours = _known.get(path)
+        ours = known_files.get(path)
         if ours is None:
-            ours = _known[path] = inside(path)
+            ours = known_files[path] = inside(path)
         if not ours:
             return frame.f_code, frame.f_lasti
         frame = frame.f_back
@@ -204,7 +204,7 @@ def variable_name(value: Any) -> str:
     while frame is not None:
         for scope in (frame.f_locals, frame.f_globals):
             for name, held in list(scope.items()):
-                if held is value and not name.startswith("_"):
+                if held is value and not name.startswith("_") and name != "self":
                     return name
         me = frame.f_locals.get("self")
         for name, held in list(getattr(me, "__dict__", {}).items()):

@@ -15,12 +15,19 @@ import weakref
 from collections import deque
 from typing import Any
 
+import glassgrad
+
+from ..graph.modes import mode
 from . import engines
 from .calls import LOOKS, Call, Pass, Seen, _version, plain_name
 from .stat import Stat
 from .watch import Watch
 
 KEY = "glassgrad.see"  # in a node's metadata: which recording, which of its calls made the node, and which node of that call it is
+NAMES: dict[str, str] = {}  # what calls are commonly called, as far as it was asked for
+NESTED = (list, tuple, dict)
+SETS = frozenset(("grad=", "requires_grad=", "data="))
+FLAGS = frozenset(("grad=", "requires_grad=", "requires_grad_"))  # end like a write, and are none
 TARGET = re.compile(r"((?:self\.)?\w+)\s*(?::[^=]+)?=(?!=)")
 CHANCE = frozenset(
     """dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout rrelu bernoulli multinomial normal rand_like randn_like
@@ -48,7 +55,9 @@ class Recording:
         self.held = 0
         self.next = 0
         self.seen: dict[int, Seen] = {}
-        self.modules: list[tuple[Any, str]] = []  # those that are running, the innermost last
+        self.unmarked: list[Call] = []  # calls whose nodes do not know yet that they are watched
+        self.tensors: tuple[type, ...] = tuple(e.Tensor for e in engines.engines())
+        self.layers: tuple[type, ...] = tuple(e.nn.Module for e in engines.engines())
         self.paths: dict[int, str] = {}
         self.roots: dict[str, Any] = {}  # the outermost modules that were called, by their names
         self.named: dict[int, str] = {}  # names of tensors, by id, read off the user's modules and variables
@@ -66,85 +75,147 @@ class Recording:
         if getattr(engines.paused, "on", 0) or threading.get_ident() != self.thread:
             return function(*args, **kwargs)
         start = time.perf_counter()
-        name = args[0].__name__ if name == "apply" and args and isinstance(args[0], type) else plain_name(name)  # of a Function: its own name
-        place = engines.users_place(3)
-        inputs = [self._input(t) for t in engines.flat((args, kwargs))]
+        given = NAMES.get(name)
+        if given is None:
+            given = NAMES[name] = plain_name(name)
+        name = given
+        if name == "apply" and args and isinstance(args[0], type):
+            name = args[0].__name__  # of a Function: its own name
+        elif name in ("backward", "grad"):
+            self.mark()
+        tensors, note = self.tensors, self._input
+        inputs = []
+        for a in (*args, *kwargs.values()) if kwargs else args:
+            if isinstance(a, tensors):
+                inputs.append(note(a))
+            elif type(a) in NESTED:
+                inputs += [note(t) for t in engines.flat(a)]
+        place, module = self._scene()
         first = inputs[0].tensor if inputs else None
-        module = self.modules[-1][1] if self.modules else ""
-        call = Call(self.next, name, place, _enabled(first), module, inputs)
-        if not call.enabled:
+        enabled = True if first is None else mode.grad if isinstance(first, glassgrad.Tensor) else engines.engine_of(first).is_grad_enabled()
+        call = Call(name, place, enabled, module, inputs)
+        if not enabled:
             call.context = _context(engines.engine_of(first))
         before = inputs[0].version if inputs else 0
-        made = time.perf_counter()
-        self.cost += made - start
+        self.cost += time.perf_counter() - start
         try:
             result = function(*args, **kwargs)
         except Exception as error:
             call.raised = error
-            self._keep(call, None, function, args, kwargs)
+            self._keep(call, [], function, args, kwargs)
             raise
         start = time.perf_counter()
-        if first is not None and (_version(first) != before or name.endswith(("_", "=")) and not name.startswith("_")):
-            call.writes = name not in ("grad=", "requires_grad=", "requires_grad_", "backward")
-        self._keep(call, result, function, args, kwargs)
+        if first is not None and (name[-1] in "_=" and name not in FLAGS or _version(first) != before):
+            call.writes = name != "backward"
+        self._keep(call, [result] if isinstance(result, tensors) else list(engines.flat(result)) if type(result) in NESTED else _inner(result), function, args, kwargs)
         self.cost += time.perf_counter() - start
         return result
 
-    def _keep(self, call: Call, result: Any, function: Any, args: Any, kwargs: Any) -> None:
-        if call.name in ("grad=", "requires_grad=", "data=") and call.inputs:
-            self.sets.append((call.name, call.inputs[0], call.place, call.index))
-        results = list(engines.flat(result)) if result is not None else []
-        if call.writes and call.inputs and not any(r is call.inputs[0].tensor for r in results):
-            results.insert(0, call.inputs[0].tensor)
-        if not call.inputs and not results:
-            return
-        if not results and call.name not in LOOKS and call.raised is None and call.name not in ("backward", "grad=", "requires_grad=", "data="):
+    def _keep(self, call: Call, results: list[Any], function: Any, args: Any, kwargs: Any) -> None:
+        inputs, name = call.inputs, call.name
+        if name in SETS and inputs:
+            self.sets.append((name, inputs[0], call.place, self.next))
+            if name == "requires_grad=":
+                t = inputs[0].tensor
+                self.seen[id(t)] = self._new(t, inputs[0].call)
+        if call.writes and inputs and not any(r is inputs[0].tensor for r in results):
+            results.insert(0, inputs[0].tensor)
+        if not results and (not inputs or name not in LOOKS and name not in SETS and name != "backward" and call.raised is None):
             return
         call.index = self.next
         self.next += 1
         if self.values:
             call.function, call.args, call.kwargs = function, args, kwargs
+        made = False
         for t in results:
             if t is None:
                 continue
-            seen = Seen(t, call, self.values)
+            seen = self._new(t, call)
             call.results.append(seen)
             self.seen[id(t)] = seen
+            made = made or seen.tracked and not seen.leaf
             if self.values:
-                self.held += seen.tensor.numel() * seen.tensor.element_size()
-            node = t.grad_fn if seen.tracked and not seen.leaf else None
-            if node is not None:
-                self._mark(node, call)
+                self.held += t.nbytes
         self.calls.append(call)
+        if made:
+            self.unmarked.append(call)
+            if not self.values:
+                self.mark(results)
         while len(self.calls) > self.limit or self.held > self.bytes and len(self.calls) > 1:
             self._forget()
 
-    def _input(self, tensor: Any) -> Seen:
-        seen = self.seen.get(id(tensor))
-        if tensor.requires_grad and id(tensor) not in self.leaf_hooks and tensor.is_leaf:
+    def _new(self, tensor: Any, call: Call | None) -> Seen:
+        seen = Seen(tensor, call, self.values)
+        if seen.tracked and seen.leaf and id(tensor) not in self.leaf_hooks:
             self._hook_leaf(tensor)
-        if seen is not None and seen.tensor is tensor:
-            if seen.version == _version(tensor) and seen.tracked == tensor.requires_grad:
-                return seen
-            fresh = Seen(tensor, seen.call if seen.tracked == tensor.requires_grad or seen.call is None else seen.call, self.values)
-            self.seen[id(tensor)] = fresh
-            return fresh
-        seen = self.seen[id(tensor)] = Seen(tensor, None, self.values)
         return seen
 
+    def _input(self, tensor: Any) -> Seen:
+        seen = self.seen.get(id(tensor))
+        if seen is not None and seen.tensor is tensor:
+            if seen.version == _version(tensor):
+                return seen
+            call = seen.call
+        else:
+            call = None
+        seen = self.seen[id(tensor)] = self._new(tensor, call)
+        return seen
+
+    def _scene(self) -> tuple[Any, str]:
+        """The user's line that runs, and the path of the module that does, both read off the stack."""
+        frame: Any = sys._getframe(2)
+        place = inner = outer = None
+        files = engines.known_files
+        while frame is not None:
+            code = frame.f_code
+            if place is None:
+                path = code.co_filename
+                ours = files.get(path)
+                if ours is None:
+                    ours = files[path] = engines.inside(path)
+                if not ours:
+                    place = code, frame.f_lasti
+            if code.co_name == "forward" and code.co_argcount:
+                me = frame.f_locals.get(code.co_varnames[0])
+                if isinstance(me, self.layers):
+                    outer = me
+                    if inner is None:
+                        inner = me
+                        if id(me) in self.paths and place is not None:
+                            break
+            frame = frame.f_back
+        if inner is None:
+            return place, ""
+        path = self.paths.get(id(inner))
+        if path is None:
+            self._root(outer)
+            path = self.paths.get(id(inner), type(inner).__name__)
+        return place, path
+
+    def mark(self, results: list[Any] | None = None) -> None:
+        """Tells the new nodes of the calls where they come from, and watches what goes through them. Done when a backward is near."""
+        waiting, self.unmarked = self.unmarked, []
+        for call in waiting:
+            for t in results if results is not None else [r.tensor for r in call.results]:
+                node = t.grad_fn if t is not None and t.requires_grad else None
+                if node is not None:
+                    self._mark(node, call)
+
     def _mark(self, node: Any, call: Call) -> None:
-        """Tells the new nodes of a call where they come from; there are several if the call is made of several operations."""
+        """The nodes of one call; there are several if the call is made of several operations."""
+        engine = engines.engine_of(node)
         stack, room = [node], 64
         while stack and room:
             n = stack.pop()
             if n is None or "AccumulateGrad" in n.name():
                 continue
-            known = n.metadata.get(KEY)
+            metadata = n.metadata
+            known = metadata.get(KEY)
             if known is not None and known[0]() is self:
                 continue
             place = call.index, 64 - room
-            n.metadata[KEY] = self._self, *place
-            n.register_hook(_Hook(self._self, place, engines.engine_of(n)))
+            metadata[KEY] = self._self, *place
+            n.register_hook(_Hook(self._self, place, engine))
             stack += [m for m, _ in n.next_functions]
             room -= 1
 
@@ -188,21 +259,8 @@ class Recording:
             keep = (lambda g: g) if self.values else (lambda g: None if g is None else Stat.of(g))
             now.flows[place] = tuple(map(keep, gradients)), tuple(map(keep, arrived))
 
-    def _enters(self, module: Any, args: Any) -> None:
-        if threading.get_ident() != self.thread:
-            return
-        if not self.modules:
-            self._root(module)
-        self.modules.append((module, self.paths.get(id(module), type(module).__name__)))
-
-    def _leaves(self, module: Any, args: Any, result: Any) -> None:
-        if self.modules and threading.get_ident() == self.thread:
-            self.modules.pop()
-
     def _root(self, module: Any) -> None:
         """Gives the modules under one that the program calls their paths, under the name of the variable that holds it."""
-        if self.paths.get(id(module)) is not None:
-            return
         name = engines.variable_name(module) or type(module).__name__
         while name in self.roots:
             name += "'"
@@ -296,6 +354,8 @@ class Recording:
 
     def place_of(self, node: Any) -> tuple[int, int] | None:
         """Which call made a node, and which of that call's nodes it is."""
+        if self.unmarked:
+            self.mark()
         found = node.metadata.get(KEY) if node is not None else None
         return found[1:] if found is not None and found[0]() is self else None
 
@@ -355,8 +415,9 @@ class _Hook:
             recording._went(self.place, self.engine, gradients, arrived)
 
 
-def _enabled(tensor: Any) -> bool:
-    return True if tensor is None else engines.engine_of(tensor).is_grad_enabled()
+def _inner(result: Any) -> list[Any]:
+    """The tensors in a named tuple, such as those of max and sort."""
+    return list(engines.flat(tuple(result))) if isinstance(result, tuple) else []
 
 
 def _context(engine: Any) -> str:
@@ -395,21 +456,17 @@ class record(contextlib.AbstractContextManager[Recording]):
         Recording.last = r = self.recording
         r.thread = threading.get_ident()
         self.began = time.perf_counter()
-        self.hooks: list[Any] = []
-        for engine in engines.engines():
-            module = engine.nn.modules.module
-            self.hooks += [module.register_module_forward_pre_hook(r._enters), module.register_module_forward_hook(r._leaves, always_call=True)]
         self.watch = Watch(r.see)
         self.watch.__enter__()
         return r
 
     def __exit__(self, *exc: Any) -> None:
         self.watch.__exit__(*exc)
-        for hook in self.hooks:
-            hook.remove()
         r = self.recording
-        r.modules.clear()
         r.elapsed += time.perf_counter() - self.began
+        start = time.perf_counter()
+        r.mark()
+        r.cost += time.perf_counter() - start
 
 
 def latest(recording: Recording | None) -> Recording | None:

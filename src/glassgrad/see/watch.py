@@ -94,8 +94,8 @@ class Swapped:
 
 def _through(level: int, name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The call as each watcher sees it, the innermost context first."""
-    if level < 0:
-        return function(*args, **kwargs)
+    if level == 0:
+        return watching[0](name, function, args, kwargs)
     return watching[level](name, lambda *a, **k: _through(level - 1, name, function, a, k), args, kwargs)
 
 
@@ -135,6 +135,7 @@ def _python_functions() -> dict[str, Any]:
     found = {}
     for engine in engines.engines():
         found["apply#" + engine.__name__] = engine.autograd.Function.__dict__["apply"].__func__
+        found["backward#" + engine.__name__], found["grad#" + engine.__name__] = engine.autograd.backward, engine.autograd.grad
         clip = sys.modules.get(engine.__name__ + ".nn.utils.clip_grad")
         for name in ("clip_grad_norm_", "clip_grad_value_"):
             function = getattr(clip, name, None)
