@@ -393,3 +393,24 @@ def test_drawing_changes_nothing(T):
     assert [t._version for t in (w, h, loss)] == before and w.grad is None
     loss.backward()
     assert w.grad is not None
+
+
+# ------------------------------------------------------------------------------------------------ assert_grad_flows
+def test_assert_grad_flows(T):
+    from glassgrad.testing import assert_grad_flows
+
+    net = T.nn.Sequential(T.nn.Linear(2, 3), T.nn.Tanh(), T.nn.Linear(3, 1))
+    with see.record():
+        loss = net(T.ones(4, 2)).mean()
+        broken = net(T.ones(4, 2)).detach().mean() + net[2].bias.sum()
+        infinite = (net[0].bias * 0).sqrt().sum()
+    assert_grad_flows(loss, net)
+    with pytest.raises(AssertionError, match=r"(?s)3 of 4 parameters get no usable gradient.*net\.0\.weight.*cut by detach\(\)"):
+        assert_grad_flows(broken, net)
+    with pytest.raises(AssertionError, match="1 of 1 parameters"):
+        assert_grad_flows(infinite, [net[0].bias])
+    zero = (net[0].bias * 0).sum()
+    with pytest.raises(AssertionError, match="the other factor is 0|derivative 0|gets the gradient"):
+        assert_grad_flows(zero, [net[0].bias])
+    assert_grad_flows(zero, [net[0].bias], allow_zero=True)
+    assert all(p.grad is None for p in net.parameters())

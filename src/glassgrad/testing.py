@@ -1,4 +1,4 @@
-"""PyTorch's `testing`: values held against what is expected of them."""
+"""PyTorch's `testing`: values held against what is expected of them. And gradients: whether they arrive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from .ops.creation import as_tensor
 from .tensor import Tensor
 
-__all__ = ["assert_close"]
+__all__ = ["assert_close", "assert_grad_flows"]
 TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7), "complex64": (1.3e-6, 1e-5), "complex128": (1e-7, 1e-7)}
 ORDER = ("float16", "float32", "float64", "complex64", "complex128")
 
@@ -38,6 +38,41 @@ def assert_close(
         text, path = found
         text += f"\n\nThe failure occurred for item {path}" if path else ""
         raise AssertionError(text if msg is None else msg(text) if callable(msg) else msg)
+
+
+def assert_grad_flows(loss: Any, params: Any, *, allow_zero: bool = False) -> None:
+    """Raises AssertionError unless a backward from `loss` brings each parameter a gradient that is finite and not all zero.
+
+    For tensors of this package and of PyTorch. `params` is a model, an optimizer, or tensors; frozen ones are passed over. The message
+    has the verdict of `see.why` for each that fails. Backward is not run, and no `.grad` is written.
+
+    >>> import glassgrad as gg
+    >>> w = gg.tensor(2.0, requires_grad=True)
+    >>> gg.testing.assert_grad_flows(w * w, [w])
+    """
+    from .see import engines, why
+    from .see.graph import Graph, walk
+    from .see.names import Names
+    from .see.preflight import named_parameters
+    from .see.record import Recording
+    from .see.stat import Stat
+
+    names = Names(Recording.last)
+    tensors = [(n, p) for n, p in named_parameters(params, names) if p.requires_grad]
+    said = []
+    with engines.aside():
+        graph = Graph([loss]) if loss.requires_grad else None
+        flows = walk(graph, recording=Recording.last) if graph is not None else None
+        for name, p in tensors:
+            place = graph.node_of(p) if graph is not None else None
+            g = flows.at(*place) if flows is not None and place is not None else None
+            s = None if g is None else Stat.of(g)
+            if s is None or not s.finite or s.norm == 0 and s.count and not allow_zero:
+                answer = why(p, loss, names={name: p})
+                known = answer.kind not in ("fine", "none", "accumulated")
+                said.append(str(answer) if known else f"{name} gets {'no gradient' if s is None else f'the gradient {s}'} from this loss")
+    if said:
+        raise AssertionError(f"{len(said)} of {len(tensors)} parameters get no usable gradient:\n" + "\n".join(said))
 
 
 def _difference(a: Any, b: Any, path: str, options: dict[str, Any]) -> tuple[str, str] | None:

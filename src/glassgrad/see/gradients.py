@@ -117,7 +117,7 @@ def local_number(sight: Sight, node: Any, slot: int, index: tuple[int, ...]) -> 
         ones = [None if a is None else engines.engine_of(a).ones_like(a) for a in arrived]
         try:
             outs = engines.apply_node(node, ones)
-        except RuntimeError as error:
+        except Exception as error:  # noqa: BLE001 - a node may run the user's code
             again = sight.recording.again(node) if sight.recording is not None and (is_freed(error) or is_modified(error)) else None
             if again is None:
                 return None

@@ -152,14 +152,14 @@ def walk(graph: Graph, gradients: Iterable[Any] | None = None, recording: Record
             if got is None or engines.variable(node) is not None:
                 continue
             try:
-                outs = step(node, got, recording)
+                outs = tuple(fitted(g, e) if g is not None and e[0] is not None else None for g, e in zip(step(node, got, recording), graph.edges[node]))
             except Exception as error:  # noqa: BLE001 - a node may run the user's code
                 flows.failed[node] = error
                 _below(graph, node, flows.unknown)
                 continue
             for slot, (edge, g) in enumerate(zip(graph.edges[node], outs)):
-                if edge[0] is not None and g is not None:
-                    flows.along[node, slot] = g = fitted(g, edge)
+                if g is not None:
+                    flows.along[node, slot] = g
                     _add(flows.arriving, edge, g)
     return flows
 

@@ -107,7 +107,8 @@ class Recording:
         start = time.perf_counter()
         if first is not None and (name[-1] in "_=" and name not in FLAGS or _version(first) != before):
             call.writes = name != "backward"
-        self._keep(call, [result] if isinstance(result, tensors) else list(engines.flat(result)) if type(result) in NESTED else _inner(result), function, args, kwargs)
+        made = [result] if isinstance(result, tensors) else list(engines.flat(result)) if type(result) in NESTED else _inner(result)
+        self._keep(call, made, function, args, kwargs)
         self.cost += time.perf_counter() - start
         return result
 
@@ -224,14 +225,13 @@ class Recording:
 
         def arrived(grad: Any) -> None:
             recording = me()
-            if recording is not None and not getattr(engines.paused, "on", 0):
-                now = recording._pass(engines.engine_of(leaf_now())) if leaf_now() is not None else None
+            if recording is not None and grad is not None and not getattr(engines.paused, "on", 0):
+                now = recording._pass(engines.engine_of(grad))
                 if now is not None:
                     before = now.leaves.get(key)
                     kept = grad.detach() if recording.values else Stat.of(grad)
                     now.leaves[key] = kept if before is None or not recording.values else before + kept
 
-        leaf_now = weakref.ref(leaf)
         self.leaf_hooks[key] = handle = leaf.register_hook(arrived)
         self.handles.append(handle)
 
@@ -295,7 +295,7 @@ class Recording:
         """
         place = self.place_of(node)
         call = None if place is None else self.call(place[0])
-        if place is None or call is None or call.function is None or call.name in CHANCE or call.args and isinstance(call.args[0], type):
+        if place is None or call is None or call.function is None or call.name in CHANCE or call.name in ("grad", "backward") or call.args and isinstance(call.args[0], type):
             return None
         inputs = {id(s.tensor): s for s in call.inputs if s.tensor is not None}
         if any(s.value() is None for s in call.inputs):
