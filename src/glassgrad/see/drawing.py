@@ -117,6 +117,7 @@ class Painter:
         extra += self._loose_ends()
         cells = self._ordered([*extra, *self.cells.values()])
         self.by_key = {c.key: c for c in cells}
+        self._group(cells)
         self._arithmetic(order)
         self._alarms()
         return Picture(title, cells, self.links, self._steps(order), list(dict.fromkeys(self.notes)))
@@ -171,7 +172,7 @@ class Painter:
                 ran = held.grad is not None
                 rows.append(("grad", values(held.grad, 4) if ran else "None"))
             else:
-                rows.append(("grad", "not stored (not a leaf)"))
+                rows.append(("grad", "not stored"))
         return rows
 
     def _saved(self, node: Any) -> list[tuple[str, str]]:
@@ -181,7 +182,7 @@ class Painter:
                 rows.append((name, "freed by a backward" if "second time" in str(value) else "overwritten since it was saved"))
             elif engines.is_tensor(value):
                 rows.append((name, f"{values(value, 4)}  version {_version(value)}"))
-            elif value is not None and not name.endswith(("_sym_sizes", "_sym_strides")):
+            elif value is not None and not name.endswith(("_sym_sizes", "_sym_strides")) and not (name in ("alpha", "beta") and value == 1):
                 rows.append((name, str(value)[:60]))
         return rows[:8]
 
@@ -240,10 +241,12 @@ class Painter:
             return self._scalars(node, target)
         if (self.recording.place_of(node) or (0, 1))[1] != 0:  # type: ignore[union-attr]
             return []
+        op = op_of(node)
+        names = op.tensors if op is not None and len(op.tensors) == len(call.inputs) else ("",) * len(call.inputs)
         found = []
-        for i, seen in enumerate(call.inputs):
+        for name, seen in zip(names, call.inputs):
             if not seen.tracked:
-                found += self._constant(seen, target, f"input {i}")
+                found += self._constant(seen, target, name)
         if not found:
             found += self._scalars(node, target)
         return found
@@ -367,6 +370,19 @@ class Painter:
                     ready.append(target)
         return order
 
+    def _group(self, cells: list[Cell]) -> None:
+        """Puts parameters and constants into the group that uses them; a group that holds all others is no group."""
+        users: dict[str, list[str]] = {}
+        for link in self.links:
+            users.setdefault(link.source, []).append(self.by_key[link.target].group)
+        for cell in reversed(cells):
+            if cell.kind != "result" and cell.key in users:
+                cell.group = _common(users[cell.key])
+        heads = {c.group.partition(".")[0] for c in cells if c.group}
+        if len(heads) == 1:
+            for cell in cells:
+                cell.group = cell.group.partition(".")[2]
+
     def _arithmetic(self, order: list[Any]) -> None:
         """The numbers in the formulas, forward and back."""
         if self.large:
@@ -439,6 +455,17 @@ class Painter:
     def _called(self, key: str) -> str:
         cell = self.by_key.get(key)
         return "an input" if cell is None else cell.name or cell.op or cell.node
+
+
+def _common(groups: list[str]) -> str:
+    """The innermost group that holds all of several groups."""
+    parts = [g.split(".") if g else [] for g in groups]
+    same = []
+    for level in zip(*parts):
+        if len(set(level)) > 1:
+            break
+        same.append(level[0])
+    return ".".join(same)
 
 
 def _bracket(text: Any) -> str:

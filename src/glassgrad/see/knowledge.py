@@ -145,6 +145,23 @@ def _rule_text(op_name: str, tensor: str) -> str:
     return _source(rule)
 
 
+# What the gradient becomes where the derivative is no factor for each element.
+BECOMES = {
+    "sum": "to every element", "mean": "1/n to every element", "t": "transposed", "transpose": "transposed", "permute": "permuted back", "view": "reshaped",
+    "reshape_alias": "reshaped", "unsafe_view": "reshaped", "unsqueeze": "reshaped", "squeeze": "reshaped", "expand": "summed", "clone": "the same",
+    "to_copy": "cast back", "alias": "the same", "where": "1 where chosen", "masked_fill": "0 where filled", "select": "to its place", "slice": "to its place",
+    "index": "to its places", "cat": "its part", "stack": "its part", "split": "to its place", "unbind": "to its place", "relu": "1 where result > 0",
+    "gather": "to its places", "embedding": "to its rows", "max": "to the largest", "amax": "to the largest", "min": "to the smallest", "amin": "to the smallest",
+    "cumsum": "summed from the end", "flip": "flipped", "nll_loss": "−1/n at the target", "log_softmax": "grad − softmax·Σgrad",
+    "softmax": "result·(grad − Σ grad·result)",
+}  # fmt: skip
+PRODUCTS = {
+    "mm": ("grad @ otherᵀ", "selfᵀ @ grad"), "bmm": ("grad @ otherᵀ", "selfᵀ @ grad"), "mv": ("grad ⊗ vec", "selfᵀ @ grad"),
+    "addmm": ("summed over the batch", "grad @ mat2ᵀ", "mat1ᵀ @ grad"), "dot": ("grad·other", "grad·self"),
+    "mse_loss": ("2·(self − target)/n", "2·(target − self)/n"),
+}  # fmt: skip
+
+
 def local(node: Any, slot: int) -> str:
     """The local derivative by an input (of an elementwise operation), or what the gradient becomes there; empty if it is not known.
 
@@ -153,8 +170,15 @@ def local(node: Any, slot: int) -> str:
     >>> local(x.tanh().grad_fn, 0), local((x * x).grad_fn, 0)
     ('1 − result·result', 'other')
     """
-    op = op_of(node)
-    return _rule_text(op.name, op.edges[slot]) if op is not None and slot < len(op.edges) else ""
+    name, op = called(node), op_of(node)
+    if name in PRODUCTS:
+        return PRODUCTS[name][slot] if slot < len(PRODUCTS[name]) else ""
+    if name in BECOMES:
+        return BECOMES[name]
+    if op is None or slot >= len(op.edges):
+        return ""
+    text = _rule_text(op.name, op.edges[slot])
+    return text if op.kind == "elementwise" or len(text) < 32 and "_" not in text and "arrays" not in text else ""
 
 
 def is_elementwise(node: Any) -> bool:

@@ -375,11 +375,19 @@ class Recording:
         call = seen.call if seen is not None and seen.tensor is tensor else None
         if call is None or call.place is None:
             return ""
-        after = self.call(call.index + 1)
-        if after is not None and after.place is not None and after.place[0] is call.place[0] and after.where == call.where and call.results[0] in after.inputs:
-            return ""  # a part of what the line computes
         match = TARGET.match(call.line.partition(": ")[2])
-        return match[1] if match and len(call.results) == 1 else ""
+        if not match or len(call.results) != 1:
+            return ""
+        code, at = call.place
+        for index in range(call.index + 1, call.index + 200):
+            after = self.call(index)
+            if after is None:
+                break
+            if after.place is not None and after.place[0] is code and (after.place[1] <= at or after.where != call.where):
+                break  # the next statement, or the same one once more
+            if any(s is call.results[0] for s in after.inputs):
+                return ""  # a part of what the statement computes
+        return match[1]
 
     def __repr__(self) -> str:
         lost = f", {self.forgotten} forgotten" if self.forgotten else ""
