@@ -71,9 +71,7 @@ class Drawing:
         return f'<iframe srcdoc="{page}" style="width:100%;height:560px;border:0" title="{title}"></iframe>'
 
 
-def draw(
-    loss: Any, path: Any = None, *, backward: bool | None = None, recording: Recording | None = None, names: dict[str, Any] | None = None
-) -> Drawing:
+def draw(loss: Any, path: Any = None, *, backward: bool | None = None, recording: Recording | None = None, names: dict[str, Any] | None = None) -> Drawing:
     """Draws the graph that `loss`, a tensor of this package or of PyTorch, was computed by: values forward, gradients back.
 
     For each tensor its name, shape, value, flags and `.grad`; for each node its name, formula and saved tensors; on each link the local

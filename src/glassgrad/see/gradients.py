@@ -210,7 +210,7 @@ def not_finite(sight: Sight, target: Any, title: str, value: Any) -> Verdict:
         node, slot = back
         sums = arithmetic(sight, node, slot) or _which_saved(node, slot)
         answer.headline = f"{title} is {what}: {sight.title(node)}{sight.place(node)}: {sums or 'made it of a finite gradient'}."
-        answer.where, answer.fix = sight.line(node), _safe(node, sight)
+        answer.where, answer.fix = sight.line(node), _safe(node, sight, forward)
         answer.cause = _story(sight, node, sums)
         if forward is not None and forward is not sight.call(node):
             answer.details.append(f"forward, {value_arithmetic(forward)} ({forward.where})")
@@ -294,8 +294,9 @@ def _which_saved(node: Any, slot: int) -> str:
     return "; ".join(found) or f"the gradient of {parameter(node, slot)} is not finite although what arrived was"
 
 
-def _safe(node: Any, sight: Sight) -> str:
-    name = called(node)
+def _safe(node: Any, sight: Sight, forward: Call | None) -> str:
+    """What to write instead; where a value that is not finite was multiplied in, at the place that made it."""
+    name = called(node) if forward is None or forward.name not in SAFE else forward.name
     advice = SAFE.get(name, "keep the input of this operation where its derivative is finite")
     if any(called(u) in ("where", "masked_fill") for u, _ in sight.graph.users.get(node, ())):
         return f"mask the input, not the output: x = torch.where(mask, x, 1.0) before {name}; {advice}"
@@ -452,6 +453,7 @@ def size(sight: Sight, target: Any, title: str, value: Any) -> Verdict | None:
     else:
         return None
     answer = Verdict(kind, f"{title} is {said}: norm {number(s.norm)}, {number(total, 2)} times what started.", value=value)
+    culprit = ""
     if rows:
         name, gain, line = extreme(rows, key=lambda row: row[1])
         many = [r for r in rows if (r[1] < 0.5 if kind == "vanishing" else r[1] > 2)]
@@ -460,6 +462,7 @@ def size(sight: Sight, target: Any, title: str, value: Any) -> Verdict | None:
             f"most of all {name} (gain {number(gain, 2)})."
         )
         answer.where = line
+        culprit = name
         answer.details.append("gain on the way from the loss: " + " → ".join(f"{n} {number(g, 2)}" for n, g, _ in _shortened(rows)))
     answer.cause = "the gradient is the product of the gains on its way: " + (
         "each below 1 makes it smaller" if kind == "vanishing" else "each above 1 makes it larger"
@@ -467,6 +470,8 @@ def size(sight: Sight, target: Any, title: str, value: Any) -> Verdict | None:
     answer.fix = (
         "normalise (LayerNorm, BatchNorm), add skip connections, use relu-like activations, initialise by fan-in (nn.init.kaiming_normal_)"
         if kind == "vanishing"
+        else f"{SAFE[culprit]}; or clip (nn.utils.clip_grad_norm_)"
+        if culprit in SAFE
         else "clip (nn.utils.clip_grad_norm_), lower the learning rate, normalise the inputs, initialise smaller"
     )
     return answer

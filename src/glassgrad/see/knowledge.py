@@ -151,7 +151,8 @@ BECOMES = {
     "reshape_alias": "reshaped", "unsafe_view": "reshaped", "unsqueeze": "reshaped", "squeeze": "reshaped", "expand": "summed", "clone": "the same",
     "to_copy": "cast back", "alias": "the same", "where": "1 where chosen", "masked_fill": "0 where filled", "select": "to its place", "slice": "to its place",
     "index": "to its places", "cat": "its part", "stack": "its part", "split": "to its place", "unbind": "to its place", "relu": "1 where result > 0",
-    "gather": "to its places", "embedding": "to its rows", "max": "to the largest", "amax": "to the largest", "min": "to the smallest", "amin": "to the smallest",
+    "gather": "to its places", "embedding": "to its rows", "max": "to the largest", "amax": "to the largest", "min": "to the smallest",
+    "amin": "to the smallest",
     "cumsum": "summed from the end", "flip": "flipped", "nll_loss": "−1/n at the target", "log_softmax": "grad − softmax·Σgrad",
     "softmax": "result·(grad − Σ grad·result)",
 }  # fmt: skip

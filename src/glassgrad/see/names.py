@@ -74,7 +74,7 @@ class Names:
     def of(self, tensor: Any, otherwise: str = "") -> str:
         """The name of a tensor, or a description of it."""
         shape = list(tensor.shape)
-        what = "a scalar" if not shape else f"a tensor of shape {shape}"
+        what = f"{'an unnamed leaf' if tensor.is_leaf and tensor.requires_grad else 'a tensor'}{f' of shape {shape}' if shape else ''}"
         return self.get(tensor) or otherwise or what
 
     def losses(self) -> list[tuple[str, Any]]:

@@ -172,8 +172,9 @@ def _second(scene: Scene, match: Any, node: Any) -> Verdict:
                 answer.details = [f"the earlier backward: {earlier[0].line}"]
                 answer.headline = f"backward at {scene.where} needs nodes that the backward at {earlier[0].where} has freed."
         whole = gone and all(n in gone for n in graph.nodes if saved(n))
-        carried = _carried(graph, gone, scene)
-        if carried and not whole:
+        earlier_pass = earlier[0] if recording is not None and earlier else None
+        carried = _carried(graph, gone, scene, earlier_pass)
+        if carried and not (whole and earlier_pass is None):
             answer.headline = answer.headline[:-1] + f": {carried[0]} was carried over from before it."
             answer.fix = (
                 f"{carried[0]} = {carried[0]}.detach() between the steps (or retain_graph=True in the first backward, if the gradient is to go that far)"
@@ -182,10 +183,19 @@ def _second(scene: Scene, match: Any, node: Any) -> Verdict:
     return answer
 
 
-def _carried(graph: Graph, gone: list[Any], scene: Scene) -> list[str]:
-    """The user's tensors whose node is freed while a user of it is not: those that were carried over."""
+def _carried(graph: Graph, gone: list[Any], scene: Scene, earlier: Any) -> list[str]:
+    """The tensors that were carried over: made before the earlier backward, and used after it; or the user's whose node alone is freed."""
     freed = set(gone)
     found = []
+    recording = scene.recording
+    if earlier is not None and recording is not None:
+        for node in graph.nodes:
+            call = recording.of_node(node)
+            for below, _ in graph.edges[node] if call is not None and call.index >= earlier.after else ():
+                older = recording.of_node(below) if below is not None and engines.variable(below) is None else None
+                if older is not None and older.index < earlier.after and older.results and older.results[0].tensor is not None:
+                    found.append(scene.names.of(older.results[0].tensor))
+        return found
     for name, t in scene.names.tensors:
         place = graph.node_of(t) if t.requires_grad and not t.is_leaf else None
         if place is not None and _under(graph, place[0], freed) and any(u not in freed for u, _ in graph.users.get(place[0], ())):
@@ -245,6 +255,8 @@ def _modified(scene: Scene, match: Any, node: Any) -> Verdict:
         answer.details += [f"written by: {w.line}" for w in writes[-4:]]
         if writes:
             answer.fix = rewrite(writes[-1]) or answer.fix
+        if writes and writes[-1].name == "step":
+            answer.fix = "run backward before optimizer.step(), or compute the forward again after it"
     else:
         answer.unknown.append("the lines that saved and wrote it: run the forward inside see.record()")
     return answer
@@ -270,16 +282,20 @@ def _writers(recording: Recording | None, maker: Any, shape: str) -> tuple[list[
     """The recorded writes, after a call, into memory that the call took or made; and the tensor written."""
     if recording is None or maker is None:
         return [], None
-    kept = [(s.tensor, engines.memory(s.tensor)) for s in [*maker.inputs, *maker.results] if s.tensor is not None]
+    wanted = sorted(map(int, re.findall(r"\d+", shape)))  # a saved transpose has the sizes of what it is the transpose of
+    kept = [s.tensor for s in [*maker.inputs, *maker.results] if s.tensor is not None and (not shape or sorted(s.shape) == wanted)]
+    spans = [(t, engines.memory(t)) for t in kept]
     found, victim = [], None
     for call in recording.calls:
-        if call.index > maker.index and call.writes and call.inputs and call.inputs[0].tensor is not None:
-            low, high = engines.memory(call.inputs[0].tensor)
-            for t, (a, b) in kept:
-                if low < b and a < high and (str(list(t.shape)) == shape or not shape):
-                    found.append(call)
-                    victim = t
-                    break
+        if call.index <= maker.index or not call.writes:
+            continue
+        for written in call.inputs if call.name == "step" else call.inputs[:1]:
+            low, high = engines.memory(written.tensor) if written.tensor is not None else (0, 0)
+            hit = next((t for t, (a, b) in spans if low < b and a < high), None)
+            if hit is not None:
+                found.append(call)
+                victim = hit
+                break
     return found, victim
 
 
@@ -297,9 +313,7 @@ def _not_scalar(scene: Scene, match: Any, node: Any) -> Verdict:
     if t is not None:
         for leaf in Graph([t]).leaves()[:4]:
             n, m = t.numel(), leaf.numel()
-            answer.details.append(
-                f"J of {name or 'y'} by {scene.names.of(leaf)} is {n} × {m}; vᵀ·J, with v of {n} numbers, has its shape: {list(leaf.shape)}"
-            )
+            answer.details.append(f"J of {name or 'y'} by {scene.names.of(leaf)} is {n} × {m}; vᵀ·J, with v of {n} numbers, has its shape: {list(leaf.shape)}")
     return answer
 
 

@@ -7,6 +7,7 @@ when there are too many. Nodes are told where they stand in the recording, and n
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 import sys
 import threading
@@ -37,7 +38,7 @@ CHANCE = frozenset(
 
 
 class Recording:
-    """What `record()` noted. `calls` are the operations, `passes` the backwards, `steps` the steps of optimizers.
+    """What `record()` noted. `calls` are the operations and the steps of optimizers, `passes` the backwards.
 
     `cost` is the time that noting took, in seconds, beside `elapsed`, the time within the context.
     """
@@ -48,7 +49,6 @@ class Recording:
         self.values, self.limit, self.bytes = values == "all", limit, int(megabytes * 2**20)
         self.calls: deque[Call] = deque()
         self.passes: list[Pass] = []
-        self.steps: list[Any] = []
         self.sets: list[tuple[str, Any, Any, int]] = []  # settings of .grad, .data, .requires_grad: name, tensor, place, call number
         self.forgotten = 0
         self.cost = self.elapsed = 0.0
@@ -259,6 +259,16 @@ class Recording:
             keep = (lambda g: g) if self.values else (lambda g: None if g is None else Stat.of(g))
             now.flows[place] = tuple(map(keep, gradients)), tuple(map(keep, arrived))
 
+    def _stepped(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """An optimizer's step: a write into all of its parameters."""
+        if threading.get_ident() != self.thread:
+            return
+        call = Call("step", engines.users_place(), False, "", [])
+        call.inputs += [self._new(p, None) for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        call.writes, call.index = True, self.next
+        self.next += 1
+        self.calls.append(call)
+
     def _root(self, module: Any) -> None:
         """Gives the modules under one that the program calls their paths, under the name of the variable that holds it."""
         name = engines.variable_name(module) or type(module).__name__
@@ -295,7 +305,15 @@ class Recording:
         """
         place = self.place_of(node)
         call = None if place is None else self.call(place[0])
-        if place is None or call is None or call.function is None or call.name in CHANCE or call.name in ("grad", "backward") or call.args and isinstance(call.args[0], type):
+        if (
+            place is None
+            or call is None
+            or call.function is None
+            or call.name in CHANCE
+            or call.name in ("grad", "backward")
+            or call.args
+            and isinstance(call.args[0], type)
+        ):
             return None
         inputs = {id(s.tensor): s for s in call.inputs if s.tensor is not None}
         if any(s.value() is None for s in call.inputs):
@@ -464,12 +482,17 @@ class record(contextlib.AbstractContextManager[Recording]):
         Recording.last = r = self.recording
         r.thread = threading.get_ident()
         self.began = time.perf_counter()
+        self.hooks = [
+            importlib.import_module(e.__name__ + ".optim.optimizer").register_optimizer_step_post_hook(r._stepped) for e in engines.engines()
+        ]
         self.watch = Watch(r.see)
         self.watch.__enter__()
         return r
 
     def __exit__(self, *exc: Any) -> None:
         self.watch.__exit__(*exc)
+        for hook in self.hooks:
+            hook.remove()
         r = self.recording
         r.elapsed += time.perf_counter() - self.began
         start = time.perf_counter()

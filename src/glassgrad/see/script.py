@@ -149,5 +149,3 @@ def _import_torch_if_used(path: str) -> None:
             except ImportError:
                 pass
             return
-
-

@@ -59,13 +59,14 @@ def _array_of(recording: Recording, seen: Seen) -> Seen | None:
 
 def _look_before(recording: Recording, factory: Call) -> Call | None:
     """The last time before `factory` that a tracked value left the graph as a number or an array."""
-    found = None
-    for call in recording.calls:
-        if call.index >= factory.index:
-            break
-        if call.name in LOOKS and call.cuts:
-            found = call
-    return found
+    looks = [c for c in recording.calls if c.index < factory.index and c.name in LOOKS and c.inputs][-20:]
+    for look in reversed(looks):
+        if look.cuts:
+            return look
+        cuts = Back(recording, look.inputs[0]).cuts
+        if cuts:
+            return cuts[0]
+    return None
 
 
 class Onward:
@@ -78,7 +79,7 @@ class Onward:
         mine: set[int] = set()
         for call in recording.calls:
             hit = [s for s in call.inputs if s.tensor is tensor or id(s) in mine or s.call is not None and ("call", s.call.index) in self._made]
-            if not hit or call.name in ("backward", "grad=", "requires_grad=", "grad") or call.writes and call.inputs[0].tensor is tensor:
+            if not hit or call.name in ("backward", "grad=", "requires_grad=", "grad", "step") or call.writes and call.inputs[0].tensor is tensor:
                 continue  # a write into it is an initialisation or an update
             if any(s.tensor is tensor for s in hit):
                 self.uses.append(call)

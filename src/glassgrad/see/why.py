@@ -514,15 +514,17 @@ def _intermediate(t: Any, name: str, through: Any, loss_name: str, sight: Sight,
     leaf = engines.variable(below[0][0]) if len(below) == 1 and below[0][0] is not None else None
     call = sight.call(node)
     if leaf is not None and (called(node) in COPIES or call is not None and call.name in ("to", "cuda", "cpu", "double", "float", "half", "clone")):
-        source = sight.names.of(leaf)
+        source = sight.names.get(leaf)
+        how = f".{call.name}()" if call is not None else called(node)
         stored = "None" if leaf.grad is None else values(leaf.grad)
         return Verdict(
             "copy",
-            f"{name} is a copy of the leaf {source}, made by {call.name if call is not None else called(node)}{sight.place(node)}: "
-            f"the gradient is in {source}.grad = {stored}.",
+            f"{name} is a copy of {f'the leaf {source}' if source else 'a leaf that has no name'}, made by {how}{sight.place(node)}: "
+            f"the gradient is in {f'{source}.grad' if source else 'its .grad'} = {stored}.",
             "an operation on a leaf gives a result, and only leaves keep .grad; an optimizer takes leaves only",
             sight.line(node),
-            f"make the copy first: x = x.to(...).detach().requires_grad_(); or read {source}.grad; gradient at {name}: {shown}",
+            f"make the copy first: {name} = {name}.detach().requires_grad_()" + (f"; or read {source}.grad" if source else ""),
+            [f"the gradient at {name} itself: {shown}"],
             value=through,
         )
     if held is not None:
