@@ -539,3 +539,93 @@ def test_asking_changes_nothing(T):
         assert T.get_rng_state().tolist() == state
         assert [p.grad.tolist() for p in net.parameters()] == grads2
     assert loss.item() == loss2.item() and out.tolist() == out2.tolist() and grads == grads2
+
+
+def test_03_a_number_in_between(T):
+    with see.record():
+        x = T.tensor([1.0, 2.0], requires_grad=True)
+        losses = [(x * i).sum().item() for i in range(2)]  # item
+        total = T.tensor(losses).mean()
+    answer = ask(total)
+    assert answer.kind == "cut"
+    has(answer, ".item()", line("item"))
+    with see.record():
+        y = T.tensor(x.detach().numpy() * 2).sum()  # array
+    has(ask(y), "detach()", line("array"))
+
+
+def test_04_a_recurrent_net(T):
+    cell = T.nn.RNNCell(2, 3)
+    hidden = T.zeros(1, 3)
+    caught = None
+    with see.record():
+        for _ in range(2):
+            hidden = cell(T.ones(1, 2), hidden)
+            loss = hidden.pow(2).sum()
+            try:
+                loss.backward()
+            except RuntimeError as error:
+                caught = error
+    answer = ask(caught)
+    has(answer, "hidden was carried over", "hidden = hidden.detach()")
+
+
+def test_05_an_optimizer_between_two_backwards(T):
+    first, second = T.nn.Linear(2, 2), T.nn.Linear(2, 1)
+    optimizer = T.optim.SGD(second.parameters(), lr=0.1)
+    with see.record():
+        loss = second(first(T.ones(1, 2))).sum()
+        loss.backward(retain_graph=True)
+        optimizer.step()  # step
+        with pytest.raises(RuntimeError) as caught:
+            loss.backward()
+    answer = ask(caught.value)
+    assert answer.kind == "in place"
+    has(answer, "second.weight was overwritten", line("step"), "run backward before optimizer.step()")
+
+
+def test_14_entropy(T):
+    with see.record():
+        p = T.tensor([0.5, 0.0, 0.5], requires_grad=True)
+        entropy = -T.where(p > 0, p * T.log(p), T.zeros(3)).sum()
+        entropy.backward()
+    answer = ask(p)
+    has(answer, "incoming 0 × local -∞ = NaN at [1]", "log(0) = -∞ at [1]", "before log")
+
+
+def test_16_the_first_of_many_steps(T):
+    w = T.tensor([4.0, 0.0], requires_grad=True)
+    optimizer = T.optim.SGD([w], lr=0.1)
+    with see.record():
+        for _ in range(5):
+            optimizer.zero_grad()
+            loss = (w.sqrt() * T.tensor([1.0, 0.0])).sum()  # sqrt
+            loss.backward()
+            optimizer.step()
+    answer = ask(w)
+    has(answer, "first in backward 1 of 5", "incoming 0 × local ∞ = NaN at [1]", line("sqrt"))
+
+
+def test_nets_with_fused_nodes(T):
+    T.manual_seed(0)
+
+    class Net(T.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.lstm = T.nn.Embedding(9, 8), T.nn.LSTM(8, 8, batch_first=True)
+            self.encoder = T.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+            self.out = T.nn.Linear(8, 9)
+
+        def forward(self, x):
+            h, _ = self.lstm(self.embed(x))
+            return self.out(self.encoder(h))
+
+    net = Net()
+    x = T.randint(0, 9, (3, 5))
+    with see.record():
+        loss = T.nn.functional.cross_entropy(net(x).reshape(-1, 9), x.reshape(-1))
+        loss.backward()
+    assert ask(net).kind == "fine", ask(net)
+    drawing = see.draw(loss)
+    assert {c.group.partition(".")[0] for c in drawing.picture.cells} >= {"lstm", "encoder", "out", "embed"}
+    assert see.preflight(loss, net).findings[0].kind == "freed"

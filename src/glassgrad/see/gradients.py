@@ -10,7 +10,7 @@ import numpy as np
 from . import engines
 from .calls import Call
 from .graph import Flows, Graph, is_freed, is_modified, recorded, saved
-from .knowledge import FLAT, SAFE, called, is_elementwise, is_user_function, parameter
+from .knowledge import FLAT, SAFE, called, is_elementwise, is_user_function, op_of, parameter
 from .names import Names
 from .record import Recording
 from .stat import Stat, at, number
@@ -120,9 +120,33 @@ def local_number(sight: Sight, node: Any, slot: int, index: tuple[int, ...]) -> 
         except Exception as error:  # noqa: BLE001 - a node may run the user's code
             again = sight.recording.again(node) if sight.recording is not None and (is_freed(error) or is_modified(error)) else None
             if again is None:
-                return None
+                return _by_rule(sight, node, slot, index)
             outs = engines.apply_node(again, ones)
         return None if outs[slot] is None or tuple(outs[slot].shape) != tuple(arrived[0].shape) else engines.array(outs[slot])[index]
+
+
+def _by_rule(sight: Sight, node: Any, slot: int, index: tuple[int, ...]) -> float | None:
+    """The same by the rule that we declare for the operation, from the values that the recording kept."""
+    op, call = op_of(node), sight.call(node)
+    if op is None or call is None or slot >= len(op.edges):
+        return None
+    rule = op.rules[op.edges[slot]]
+    if not callable(rule):
+        return rule
+    plain = {k: v for k, v in saved(node).items() if not isinstance(v, Exception)}
+    given = []
+    for want in op.wants[op.edges[slot]]:
+        if want == "result":
+            seen = call.results[0] if call.results else None
+        else:
+            seen = call.inputs[op.tensors.index(want)] if want in op.tensors and len(call.inputs) == len(op.tensors) else None
+        value = seen.value() if seen is not None else plain.get(want)
+        if value is None:
+            return None
+        given.append(engines.array(value) if engines.is_tensor(value) else value)
+    with np.errstate(all="ignore"):
+        local = np.asarray(rule(*given))
+    return local[index] if local.ndim == len(index) and all(i < n for i, n in zip(index, local.shape)) else None
 
 
 def bad_forward(recording: Recording | None, wanted: set[int] | None = None) -> Call | None:
