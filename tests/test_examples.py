@@ -33,7 +33,7 @@ def test_there_are_examples():
 
 def test_the_readmes_lines_run(tmp_path):
     pytest.importorskip("sympy", reason="the README's example studies a function, which needs the extra [see]")
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    blocks = [b for b in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S) if not b.startswith("import torch")]
     found = 0
     for block in blocks:
         script = tmp_path / "readme.py"
@@ -42,4 +42,16 @@ def test_the_readmes_lines_run(tmp_path):
         for text in re.findall(r'# +(tensor\(.*\)|".*"|True)$', block, re.M):
             found += 1
             assert text.strip('"').partition(" …")[0] in printed, f"{text!r} is not in what the README's lines print:\n{printed}"
-    assert (len(blocks), found) == (2, 3)
+    assert (len(blocks), found) == (3, 4)
+
+
+def test_the_readmes_broken_script_is_explained(tmp_path, T, capsys, monkeypatch):
+    from glassgrad.cli import main
+
+    text = (ROOT / "README.md").read_text()
+    script = re.search(r"```python\n(import torch\n.*?)```", text, re.S)[1]
+    (tmp_path / "train.py").write_text(script.replace("import torch", f"import {T.__name__} as torch", 1))
+    monkeypatch.chdir(tmp_path)
+    assert main(["why", "train.py"]) == 0
+    said = re.search(r"\$ glassgrad why train.py\n(.*?)```", text, re.S)[1]
+    assert capsys.readouterr().out.split() == said.split()

@@ -164,7 +164,6 @@ def show_verdict(verdict: Any) -> None:
     """Prints an answer: with colour where rich is installed, plainly elsewhere."""
     try:
         from rich.console import Console
-        from rich.panel import Panel
         from rich.table import Table
         from rich.text import Text
     except ImportError:
@@ -173,12 +172,10 @@ def show_verdict(verdict: Any) -> None:
     colour = {"fine": "green", "root": "green", "hint": "cyan", "retained": "green", "accumulated": "yellow"}.get(verdict.kind, "red")
     grid = Table.grid(padding=(0, 2))
     for label, text in verdict.rows():
-        grid.add_row(Text(label, style="cyan"), Text(text, style="dim" if label == "not known" else ""))
-    body: Any = grid if verdict.rows() else Text("")
+        grid.add_row("", Text(label, style="cyan"), Text(text, style="dim" if label == "not known" else ""))
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(Text(verdict.headline, style=f"bold {colour}"))
-    if verdict.rows():
-        console.print(Panel(body, border_style="dim"))
+    console.print(grid)
 
 
 def _warm_up() -> None:

@@ -52,7 +52,9 @@ def why_model(model: Any, loss: Any, recording: Recording | None, names: Names) 
         if sizes:
             answer.details.append("root mean square by parameter: " + ", ".join(f"{n} {number(v, 2)}" for n, v in sizes[:24]))
         answer.details += units(sight) if sight is not None else []
-        answer.details.append(modes(model, parameters[0][1]))
+        said = modes(model, names.module(model))
+        if said:
+            answer.details.append(said)
         return answer
 
 
@@ -72,7 +74,7 @@ def _headline(
     title = names.module(model)
 
     def of(name: str) -> Verdict:
-        return why(by_name[name], loss, recording=recording, names={name: by_name[name]})
+        return why(by_name[name], loss, recording=recording, names={f"{title}.{name}": by_name[name]})
 
     if loss is not None and not loss.requires_grad:
         inner = untracked(loss, names.of(loss, "the loss"), recording, names)
@@ -148,10 +150,12 @@ def softmax_before(sight: Sight, node: Any) -> str:
     )
 
 
-def modes(model: Any, parameter: Any) -> str:
-    """The state of both switches: train or eval of the modules, grad mode."""
+def modes(model: Any, title: str) -> str:
+    """The state of both switches, where they matter: train or eval of the modules, grad mode."""
     sensitive = [(n or type(m).__name__, m.training) for n, m in model.named_modules() if any(k in type(m).__name__ for k in TRAINS)]
-    said = f"{type(model).__name__} is in {'train' if model.training else 'eval'} mode"
+    if not sensitive and model.training:
+        return ""
+    said = f"{title} is in {'train' if model.training else 'eval'} mode"
     mixed = [n for n, on in sensitive if on != model.training]
     if mixed:
         said += f", but {', '.join(mixed)} {'are' if len(mixed) > 1 else 'is'} not"

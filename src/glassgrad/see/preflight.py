@@ -112,7 +112,7 @@ def preflight(loss: Any, params: Any = None, *, recording: Recording | None = No
             found += _hints(graph, sight)
         found += _broadcasts(recording, loss)
         if engines.is_module(params):
-            said = modes(params, None)
+            said = modes(params, known.module(params))
             if "eval mode" in said or "but " in said:
                 found.append(Verdict("hint", said))
     found.sort(key=lambda f: f.kind == "hint")
