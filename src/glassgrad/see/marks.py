@@ -34,6 +34,7 @@ PADDING, TITLE, ROW = 8.0, 20.0, 15.0  # of a box: its border, its first line, e
 NARROW, USUAL, WIDE = 84.0, 116.0, 190.0
 SLOT, CLOSE = 32.0, 9.0  # between the ends of links at a box, with and without labels
 CURVE, SUM = 30.0, 28.0  # room in which links bend; room for the circle where gradients are added
+BOLD = 14.4  # a title of 12.5 pixels is about as wide as this size of plain text
 SUM_AT, RADIUS = 20.0, 8.0  # the circle: how far behind its box, and how large
 LONGEST = 14  # characters of a label
 
@@ -166,7 +167,7 @@ def _fitted(kind: str, upper: list[Row], lower: list[Row], slots: int, alarm: st
     inner = NARROW
     for row in (*upper, *lower):
         if row[0] == "title":
-            inner = max(inner, min(WIDE, measure(row[1], 13.5) + (10 + measure(row[2]) if row[2] else 0)))
+            inner = max(inner, min(WIDE, measure(row[1], BOLD) + (10 + measure(row[2]) if row[2] else 0)))
         else:
             wanted = sum(measure(t, 10.5 if row[0] == "formula" else 11.0, row[0] == "formula") for t in row[1 if row[0] != "flow" else 2 :])
             inner = max(inner, min(USUAL if row[0] == "row" else WIDE, wanted + (10 if row[0] == "row" else 16 if row[0] == "flow" else 0)))
@@ -177,8 +178,8 @@ def _fitted(kind: str, upper: list[Row], lower: list[Row], slots: int, alarm: st
                 return [row]
             return [("row", cut(row[1], inner), ""), ("row", "", cut(row[2], inner))]
         if row[0] == "title":
-            name = cut(row[1], inner, 13.5)
-            left = inner - 10 - measure(name, 13.5)
+            name = cut(row[1], inner, BOLD)
+            left = inner - 10 - measure(name, BOLD)
             return [("title", name, cut(row[2], left) if left > 24 else "")]
         if row[0] == "flow":
             return [("flow", row[1], cut(row[2], inner - 16))]
@@ -203,7 +204,7 @@ def face(cell: Cell, slots: int = 0) -> Face:
     if cell.node and cell.kind != "constant":
         lower.append(("title", cell.node, ""))
         if cell.formula:
-            lower.append(("formula", cell.formula))
+            lower.append(("formula", cell.formula.removeprefix("result ")))
         lower += [("row", "saved " + name.removeprefix("_saved_"), value) for name, value in cell.saved[:4]]
         lower.append(("flow", look(cell.gradient)[0], told(cell.gradient)))
     elif cell.kind == "ghost":
