@@ -159,8 +159,8 @@ def random_dag(count, seed=0, reach=6, groups=0, numbers=True):
     return Picture(f"a random graph of {count}", cells, links, steps)
 
 
-def network(count=3000, blocks=12):
-    """A deep residual network of about `count` cells: blocks of groups with parameters, as a transformer has them."""
+def network(count=3000):
+    """A deep residual network of about `count` cells, in blocks of nested groups with parameters, as a transformer has them."""
     cells, links, steps, r = [], [], [], random.Random(1)
     last = None
 
@@ -181,7 +181,7 @@ def network(count=3000, blocks=12):
     last = cell("constant", "", name="tokens")
     block = 0
     while len(cells) < count:
-        base = f"model.layers.{block * blocks * 20 // max(count, 1) if False else block}"
+        base = f"model.layers.{block}"
         start = last
         for part, many in (("attn", 4), ("mlp", 3)):
             h = last

@@ -252,7 +252,8 @@ def _rows(layers: list[list[int]], before: list[list[int]], after: list[list[int
 
     def middle(near: list[list[int]], other: list[list[int]]) -> Callable[[int], float]:
         def wish(i: int) -> float:
-            rows = sorted(row[j] for j in near[i] or other[i])
+            beside = near[i] or other[i]
+            rows = sorted(row[j] for j in [j for j in beside if j >= real] or beside)  # long links stay straight through what they meet
             return rows[(len(rows) - 1) // 2] if rows else row[i]
 
         return wish

@@ -31,7 +31,7 @@ DARK = {
 }  # fmt: skip
 THEMES = {"light": (LIGHT, BLUE, "#8a7fa0", VERMILION), "dark": (DARK, SKY, "#a79fba", ORANGE)}
 PADDING, TITLE, ROW = 8.0, 20.0, 15.0  # of a box: its border, its first line, each other line
-NARROW, USUAL, WIDE = 84.0, 116.0, 190.0
+NARROW, USUAL, WIDE = 84.0, 124.0, 190.0
 SLOT, CLOSE = 32.0, 9.0  # between the ends of links at a box, with and without labels
 CURVE, SUM = 30.0, 28.0  # room in which links bend; room for the circle where gradients are added
 BOLD = 14.4  # a title of 12.5 pixels is about as wide as this size of plain text
@@ -118,7 +118,7 @@ def measure(text: str, size: float = 11.0, mono: bool = False) -> float:
     """About how wide a text is, on the safe side: fonts differ from machine to machine."""
     if mono:
         return sum(1.0 if ord(c) < 0x1100 else 1.7 for c in text) * size * 0.61
-    return size * sum(0.36 if c in _NARROW else 0.95 if c in _BROAD or ord(c) >= 0x1100 else 0.7 if c.isupper() else 0.585 for c in text)
+    return size * sum(0.36 if c in _NARROW else 0.95 if c in _BROAD or ord(c) >= 0x1100 else 0.7 if c.isupper() else 0.61 for c in text)
 
 
 def cut(text: str, width: float, size: float = 11.0, mono: bool = False) -> str:
@@ -198,7 +198,8 @@ ASIDES = {"leaf": "leaf", "constant": "constant", "ghost": "cut off"}
 def face(cell: Cell, slots: int = 0) -> Face:
     """What a cell's boxes say; `slots` links end at it."""
     aside = (cell.op if cell.name else "") if cell.kind == "result" else ASIDES.get(cell.kind, cell.kind)
-    upper: list[Row] = [("title", cell.name or cell.op or cell.key, aside)]
+    name = cell.name.removeprefix(cell.group + ".") if cell.group else cell.name  # the frame around it says the rest
+    upper: list[Row] = [("title", name or cell.op or cell.key, aside)]
     upper += [("row", name, value) for name, value in cell.rows[:7]]
     lower: list[Row] = []
     if cell.node and cell.kind != "constant":

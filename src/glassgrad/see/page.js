@@ -46,7 +46,7 @@ function arrange() {
   for (const g of [...open].reverse()) {
     const group = groups[g], border = g ? size.pad : 0;
     const widths = Array(group.columns).fill(0), lanes = [Array(group.rows).fill(0), Array(group.rows).fill(0)];
-    for (const edge of group.edges) for (const [, r] of edge[4]) for (const lane of lanes) lane[r] = Math.max(lane[r], size.line);
+    for (const edge of group.edges) for (const [, r] of edge[2]) for (const lane of lanes) lane[r] = Math.max(lane[r], size.line);
     for (const [u, c, r] of group.at) {
       const s = wide(u);
       widths[c] = Math.max(widths[c], s[0]);
@@ -72,7 +72,7 @@ function arrange() {
       const [w, ...h] = wide(u), left = around.x + lefts[c];
       spots.set(u, { x: left + (widths[c] - w) / 2, w, h, y: [0, 1].map((i) => around.y[i] + middles[i][r] - h[i] / 2), left, right: left + widths[c], column: c });
     }
-    points.set(g, groups[g].edges.map(([from, to, , , way]) => way.map(([c, r], i) => ({
+    points.set(g, groups[g].edges.map(([from, to, way]) => way.map(([c, r], i) => ({
       left: from && !i ? around.left : around.x + lefts[c], right: to && i === way.length - 1 ? around.right : around.x + lefts[c] + widths[c],
       y: [0, 1].map((lane) => around.y[lane] + middles[lane][r]), id: `${g} ${c} ${r}` }))));
   }
@@ -241,7 +241,7 @@ function build() {
     }
     for (const unit of new Set(scene.shown)) if (faceOf(unit)[lane ? 2 : 1].length) items.push({ kind: "box", part: 3, unit, lane, box: bounds(unit), draw: () => drawBox(unit, lane) });
   }
-  svg.parentNode.classList.toggle("wide", scene.width * READ > svg.getBoundingClientRect().width);
+  svg.parentNode.classList.toggle("wide", scene.width * READ > 1.5 * svg.getBoundingClientRect().width);
 }
 
 // View
@@ -301,7 +301,8 @@ function paint(item) {
   const { lit, current } = now(item), chosen = state.selected;
   item.el.classList.toggle("dim", !lit);
   item.el.classList.toggle("current", current);
-  item.el.classList.toggle("selected", Boolean(chosen) && (item.kind === "wire" ? chosen.links === item.wire.links || (chosen.links && chosen.links.length === 1 && item.wire.links.includes(chosen.links[0])) : item.kind === "box" && chosen.cell === item.unit));
+  const mine = item.kind === "wire" ? chosen && chosen.links && chosen.links.every((n) => item.wire.links.includes(n)) : chosen && item.kind === "box" && chosen.cell === item.unit;
+  item.el.classList.toggle("selected", Boolean(mine));
 }
 
 function drawMap(width, height) {
@@ -337,7 +338,7 @@ function fit(least = 0) {
   const { width, height } = svg.getBoundingClientRect(), room = 16;
   const w = scene.width + 2 * SIDE, h = scene.height + 4;
   const high = (height - 2 * room) / h, all = Math.min((width - 2 * room) / w, high);
-  state.k = Math.min(1.25, Math.max(all, Math.min(least, Math.max(high, least / 2))));
+  state.k = Math.min(1.25, Math.max(all, Math.min(least, Math.max(high, least * 0.6))));
   state.x = w * state.k <= width ? (width - w * state.k) / 2 + SIDE * state.k : room + SIDE * state.k;
   state.y = h * state.k <= height ? (height - h * state.k) / 2 : room;
   redraw();
@@ -445,7 +446,7 @@ function tell() {
 function aboutCell(i) {
   const cell = cells[i], kind = { leaf: "leaf", constant: "constant: no gradient goes here", ghost: "behind a cut: no gradient comes here", result: "result" }[cell.kind] || cell.kind;
   return [
-    node("h2", "", nameOf(i)), node("p", "what", [kind, cell.name && cell.op, cell.group && "in " + cell.group].filter(Boolean).join(" · ")), cell.alarm ? node("p", "alarm", cell.alarm) : "",
+    node("h2", "", nameOf(i).replaceAll(".", ".\u200b")), node("p", "what", [kind, cell.name && cell.op, cell.group && "in " + cell.group].filter(Boolean).join(" · ")), cell.alarm ? node("p", "alarm", cell.alarm) : "",
     ...part("Forward", sum(cell.formula), sum(cell.forward), table(cell.rows)),
     ...part("Backward", cell.node ? node("p", "", node("code", "", cell.node)) : "", cell.kind === "constant" ? "" : node("p", "", sample(...data.flows[i]), cell.gradient || ""), ...(cell.backward || []).map(sum), table(cell.saved)),
     ...part("Inputs", inputs[i].map((n) => linkLine(n, links[n].source))), ...part("Used by", uses[i].map((n) => linkLine(n, links[n].target))),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import json
 import re
 from collections.abc import Iterable
@@ -18,7 +17,7 @@ from .picture import Picture
 def to_html(picture: Picture, closed: Iterable[str] | None = None) -> str:
     """The picture as a page that needs nothing else and opens offline; `closed` names the groups that are closed at first."""
     parts = {
-        "title": html.escape(picture.title), "style": _style(), "script": marks.file("page.js"),
+        "title": svg.text(picture.title), "style": _style(), "script": marks.file("page.js"),
         "picture": _safe(json.dumps(scene(picture, closed), ensure_ascii=False, separators=(",", ":"), allow_nan=False)),
     }  # fmt: skip
     return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], marks.file("page.html"))  # one pass: what is put in is not read again
@@ -67,9 +66,11 @@ def scene(picture: Picture, closed: Iterable[str] | None = None) -> dict[str, An
         "links": [{**_kept(link), "source": a, "target": b, "look": _look(link.gradient)} for link, (a, b) in zip(picture.links, pairs)],
         "steps": [[int(step.phase == "backward"), place[step.cell], step.links, step.text] for step in picture.steps],
         "flows": flow, "faces": [_face(face) for face in looks.faces], "labels": looks.labels, "sums": [int(s) for s in looks.sums],
-        "slots": looks.slots, "carries": [int(c) for c in looks.carries], "home": groups.home, "routes": [[x for step in route for x in step] for route in found.routes],
+        "slots": looks.slots, "carries": [int(c) for c in looks.carries], "home": groups.home,
+        "routes": [[x for part in route for x in part] for route in found.routes],
         "groups": [_group(picture, groups, found, looks, g, inside[g]) for g in range(len(groups.groups))],
-        "merged": _merged(picture, groups, looks), "closed": [g for g, group in enumerate(groups.groups) if group.key in at_first or (g and group.path in at_first)],
+        "merged": _merged(picture, groups, looks),
+        "closed": [g for g, group in enumerate(groups.groups) if g and (group.key in at_first or (group.path and group.path in at_first))],
         "legend": [[name, *marks.look(flow)] for name, flow in svg.LEGEND],
         "size": {
             "gap": grid.GAP, "pad": grid.PAD, "frame": grid.TITLE, "line": grid.LINE, "slot": marks.SLOT, "close": marks.CLOSE, "padding": marks.PADDING,
@@ -100,7 +101,7 @@ def _group(picture: Picture, groups: Tree, found: grid.Layout, looks: marks.Look
     face = marks.group_face(group.label, len(cells), summed(flows), sum(bool(picture.cells[i].alarm) for i in cells))
     return {
         "path": group.path, "label": group.label, "parent": group.parent, "count": len(cells), "columns": frame.columns, "rows": frame.rows,
-        "at": [[unit, *spot] for unit, spot in frame.at.items()], "edges": [[e.source is None, e.target is None, e.source or 0, e.target or 0, e.points] for e in frame.edges],
+        "at": [[unit, *spot] for unit, spot in frame.at.items()], "edges": [[int(e.source is None), int(e.target is None), e.points] for e in frame.edges],
         "gaps": looks.gaps[g], "leads": looks.leads[g], "face": _face(face),
     }  # fmt: skip
 
