@@ -9,10 +9,10 @@ SHAPES = {"leaf": ("box", "filled,rounded", "#e3f4ee"), "constant": ("box", "fil
 
 
 def quoted(text: str) -> str:
-    """A text as a string of DOT, in which backslashes and quotes stand for themselves and lines end to the left.
+    """A text as a string of DOT, in which backslashes and quotes stand for themselves and lines begin at the left.
 
-    >>> print(quoted('say "\\\\n"'))
-    "say \\"\\\\\\\\n\\""
+    >>> print(quoted("one\\ntwo"))
+    "one\\ltwo\\l"
     """
     lines = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text).split("\n")
     return '"' + "\\l".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in lines) + ("\\l" if len(lines) > 1 else "") + '"'

@@ -271,19 +271,16 @@ function show() {
 // From far away everything of one look is one path.
 function gather(buckets, item) {
   const { lit, current } = now(item);
-  let cls, d;
-  if (item.kind === "wire") {
-    cls = (item.lane ? `flow ${item.wire.look[0]}` : "wire") + (lit ? "" : " dim");
+  if (!item.far && item.kind === "wire") {
     const at = line(item.wire, item.lane), top = scene.tops[item.lane];
-    d = `M${at.x1.toFixed()} ${(at.y1 + top).toFixed()}L${at.x2.toFixed()} ${(at.y2 + top).toFixed()}`;
-  } else {
-    const [x0, y0, x1, y1] = item.box.map((v) => v.toFixed());
-    const kind = faceOf(item.unit)[0];
-    cls = `far ${cells[item.unit] && cells[item.unit].alarm ? "alarmed" : kind === "leaf" || kind === "group" ? kind : "card"}${lit ? "" : " dim"}${current ? " current" : ""}`;
-    d = `M${x0} ${y0}H${x1}V${y1}H${x0}z`;
+    item.far = [item.lane ? `flow ${item.wire.look[0]}` : "wire", `M${at.x1.toFixed()} ${(at.y1 + top).toFixed()}L${at.x2.toFixed()} ${(at.y2 + top).toFixed()}`];
+  } else if (!item.far) {
+    const [x0, y0, x1, y1] = item.box.map((v) => v.toFixed()), kind = faceOf(item.unit)[0];
+    item.far = [`far ${cells[item.unit] && cells[item.unit].alarm ? "alarmed" : kind === "leaf" || kind === "group" ? kind : "card"}`, `M${x0} ${y0}H${x1}V${y1}H${x0}z`];
   }
+  const cls = `${item.far[0]}${lit ? "" : " dim"}${current ? " current" : ""}`;
   if (!buckets.has(cls)) buckets.set(cls, []);
-  buckets.get(cls).push(d);
+  buckets.get(cls).push(item.far[1]);
 }
 
 // Whether something has happened yet, and whether it happens now.
