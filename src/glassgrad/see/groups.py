@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from .picture import Flow, Picture
 
 LIMIT = 60  # boxes that can be looked at together
+FEW = 30  # cells that are seen at once when their group is opened
 RUNS = (10, 20, 50)  # parts of a run, where there are more than LIMIT beside each other
 WORSE = ("flows", "pending", "zero", "none", "nonfinite")  # the later ones tell of the whole
 
@@ -239,19 +240,22 @@ def _cut_into_runs(found: Tree, g: int, limit: int) -> None:
 
 
 def default_closed(picture: Picture, limit: int = LIMIT, groups: Tree | None = None) -> set[str]:
-    """The keys of the groups that are closed at first: none in a small graph, otherwise as few levels as leave `limit` boxes in sight."""
+    """The keys of the groups that are closed at first: none in a small graph, otherwise all but the outer levels that leave `limit` boxes in sight.
+
+    What is inside a closed group is closed too if there is much of it, so that a large graph is opened step by step.
+    """
     found = groups or tree(picture, limit)
     if len(picture.cells) <= limit:
         return set()
-    level: list[int] = [0]
+    opened = {0}
+    level = [0]
     while level:  # one level deeper each time
-        following = [-u for g in level for u in found.groups[g].units if u < 0]
-        opened = set(following)
-        closed = {group.key for g, group in enumerate(found.groups) if g and group.parent in opened}
-        if following and len(set(found.shown(closed))) > limit:
-            return {found.groups[g].key for g in following}
-        level = following
-    return set()
+        level = [-u for g in level for u in found.groups[g].units if u < 0]
+        wider = opened.union(level)
+        if len(set(found.shown(group.key for g, group in enumerate(found.groups) if g not in wider))) > limit:
+            break
+        opened = wider
+    return {group.key for g, group in enumerate(found.groups) if g not in opened and (group.parent in opened or found.groups[group.parent].count > FEW)}
 
 
 @dataclasses.dataclass

@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 const svg = $("drawing"), world = $("world"), panel = $("panel"), scrub = $("scrub");
 const SIDE = 24, LANE = 30, BETWEEN = 40, FAR = 0.3, READ = 0.75;
 
-const state = { closed: new Set(data.closed), time: steps.length, selected: null, x: 0, y: 0, k: 1, playing: 0 };
+const state = { closed: new Set(data.closed), time: steps.length, selected: null, x: 0, y: 0, k: 1, playing: 0, moved: false, quiet: false };
 let scene = null; // what is in sight: spots, wires, items
 
 // When things happen: the step of each cell and link forward and backward; -1 where it is always so.
@@ -328,6 +328,7 @@ function zoom(factor, cx, cy) {
   state.x = px - ((px - state.x) * k) / state.k;
   state.y = py - ((py - state.y) * k) / state.k;
   state.k = k;
+  state.moved = true;
   redraw();
 }
 
@@ -346,7 +347,8 @@ function reveal(unit, lane, centre) {
   if (!spot) return;
   const { width, height } = svg.getBoundingClientRect();
   if (centre && state.k < 0.6) state.k = 0.9;
-  const x = state.x + (spot.x + spot.w / 2) * state.k, y = state.y + (scene.tops[lane] + spot.y[lane] + spot.h[lane] / 2) * state.k;
+  const half = [Math.min(spot.w / 2, (width / 2 - 40) / state.k), Math.min(spot.h[lane] / 2, (height / 2 - 40) / state.k)]; // of a large frame its corner
+  const x = state.x + (spot.x + half[0]) * state.k, y = state.y + (scene.tops[lane] + spot.y[lane] + half[1]) * state.k;
   if (centre || x < 60 || x > width - 60) state.x += width / 2 - x;
   if (centre || y < 40 || y > height - 40) state.y += height / 2 - y;
 }
@@ -354,6 +356,7 @@ function reveal(unit, lane, centre) {
 // Groups open and close where they are: their corner stays in its place on the screen.
 function toggle(g, open, lane = 0) {
   const before = scene.spots.get(-g), top = scene.tops[lane];
+  state.moved = true;
   const at = before && [before.x * state.k, (top + before.y[lane]) * state.k];
   if (open) state.closed.delete(g); else state.closed.add(g);
   arrange();
@@ -362,10 +365,13 @@ function toggle(g, open, lane = 0) {
   if (open && after && after.w * state.k < 40) reveal(-g, lane, true);
   show();
   const item = scene.items.find((i) => i.unit === -g && i.lane === lane);
+  state.quiet = true;
   if (item && item.el) item.el.focus({ preventScroll: true });
+  state.quiet = false;
 }
 
 function openTo(i) {
+  state.moved = true;
   let changed = false;
   for (let g = home[i]; g > 0; g = groups[g].parent) changed = state.closed.delete(g) || changed;
   if (changed) arrange();
@@ -502,7 +508,7 @@ svg.addEventListener("pointermove", (e) => {
     const [other] = [...fingers].filter(([id]) => id !== e.pointerId).map(([, p]) => p), r = svg.getBoundingClientRect();
     const far = (p) => Math.hypot(p[0] - other[0], p[1] - other[1]);
     zoom(far([e.clientX, e.clientY]) / Math.max(1, far(from)), other[0] - r.left, other[1] - r.top);
-  } else { state.x += dx; state.y += dy; redraw(); }
+  } else { state.x += dx; state.y += dy; state.moved = true; redraw(); }
   moved += Math.abs(dx) + Math.abs(dy);
   if (moved > 4 && !svg.hasPointerCapture(e.pointerId)) { svg.setPointerCapture(e.pointerId); svg.classList.add("dragging"); }
   fingers.set(e.pointerId, [e.clientX, e.clientY]);
@@ -528,7 +534,7 @@ svg.addEventListener("wheel", (e) => {
 }, { passive: false });
 svg.addEventListener("focusin", (e) => { // what is reached by the keyboard comes into view
   const item = itemAt(e.target);
-  if (item && e.target.matches(":focus-visible")) { reveal(item.unit, item.lane, false); redraw(); }
+  if (item && item.unit !== undefined && e.target.matches(":focus-visible") && !state.quiet) { reveal(item.unit, item.lane, false); redraw(); }
 });
 
 const map = $("map");
@@ -621,7 +627,7 @@ if (!steps.length) document.querySelector("footer").hidden = true;
 arrange();
 fit(READ);
 go(steps.length);
-addEventListener("resize", redraw);
+addEventListener("resize", () => (state.moved ? redraw() : fit(READ)));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 const wanted = /[#&]step=(\d+)/.exec(location.hash), sought = /[#&]find=([^&]+)/.exec(location.hash);
 if (wanted) go(Number(wanted[1]));

@@ -14,7 +14,7 @@ from .picture import Flow, Picture
 MARGIN, HEAD, LANE, LEAST = 20.0, 34.0, 30.0, 560.0  # around everything; the title; a lane's name; the least width
 LEGEND = (
     ("negative", Flow("flows", "", -1.0, 1.0)), ("mixed signs", Flow("flows", "", 0.0, 1.0)), ("positive", Flow("flows", "", 1.0, 1.0)),
-    ("norm 10⁻⁴", Flow("flows", "", 1.0, 1e-4)), ("10⁴", Flow("flows", "", 1.0, 1e4)), ("zero", Flow("zero")), ("no gradient", Flow("none")),
+    ("norm 10⁻⁴", Flow("flows", "", 1.0, 1e-4)), ("norm 10⁴", Flow("flows", "", 1.0, 1e4)), ("zero", Flow("zero")), ("no gradient", Flow("none")),
     ("∞ or NaN", Flow("nonfinite")), ("not run yet", Flow("pending")),
 )  # fmt: skip
 
