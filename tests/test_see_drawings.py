@@ -13,6 +13,7 @@ import pictures
 from glassgrad.see import marks
 from glassgrad.see.dot import to_dot
 from glassgrad.see.files import export
+from glassgrad.see.groups import carrying, flows
 from glassgrad.see.page import scene, to_html
 from glassgrad.see.picture import Cell, Flow, Link, Picture, Step
 from glassgrad.see.svg import to_svg
@@ -46,7 +47,7 @@ def test_every_cell_and_link_is_in_the_svg(name):
     nodes = [cell.key for cell in picture.cells if cell.node or cell.kind == "ghost"]
     assert sorted(keys) == sorted([cell.key for cell in picture.cells] + nodes)
     links = [n for e in ET.fromstring(svg).iter(f"{SVG}g") if "data-links" in e.attrib for n in map(int, e.get("data-links").split())]
-    back = [n for n, (link, goes) in enumerate(zip(picture.links, marks.carrying(picture))) if goes or link.cut]
+    back = [n for n, (link, goes) in enumerate(zip(picture.links, carrying(picture))) if goes or link.cut]
     assert sorted(links) == sorted([*range(len(picture.links)), *back])
 
 
@@ -73,6 +74,16 @@ def test_what_has_not_run_is_never_zero():
     words = [e.text for e in ET.fromstring(svg).iter(f"{SVG}text")]
     assert words.count("not run yet") == 7 + 1 and len(elements(svg, "pending")) == 7 + 6 + 6 + 1  # dots, lines, heads, legend
     assert len(elements(svg, "zero")) == 1  # in the legend
+
+
+def test_a_cut_has_no_gradient_whether_backward_ran_or_not():
+    picture = pictures.trouble()
+    for link in picture.links:
+        link.gradient = Flow()
+    assert [f.state for f in flows(picture)] == ["pending"] * 5 + ["none"]
+    assert [link["look"][0] for link in scene(picture)["links"]] == ["pending"] * 5 + ["none"]
+    svg = to_svg(picture)
+    assert len([e for e in elements(svg, "flow") if "none" in e.get("class").split()]) == 1 + 1  # and the legend
 
 
 def test_the_marks_of_trouble():

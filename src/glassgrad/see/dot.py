@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import marks
+from .groups import carrying, flows
 from .picture import Cell, Picture
 
 SHAPES = {"leaf": ("box", "filled,rounded", "#e3f4ee"), "constant": ("box", "filled", "#eceff2"), "ghost": ("box", "dashed,rounded", "#ffffff")}
@@ -41,8 +42,8 @@ def to_dot(picture: Picture) -> str:
         inside.pop()
         out.append("  " * (len(inside) + 1) + "}")
     colours = marks.colours("light")
-    for link, goes in zip(picture.links, marks.carrying(picture)):
-        look, width = marks.look(link.gradient) if goes or link.cut else ("none", 1.0)
+    for link, flow, goes in zip(picture.links, flows(picture), carrying(picture)):
+        look, width = marks.look(flow)
         style = {"zero": "dashed", "pending": "dotted"}.get(look, "solid")
         local = f"{link.local} = {link.number}" if link.local and link.number and link.local != link.number else link.local or link.number
         label = f"✂ {link.cut}" if link.cut else "\n".join(x for x in (local, marks.told(link.gradient)) if x) if goes else ""

@@ -163,9 +163,13 @@ def _divide(found: Tree, g: int, depth: dict[int, int], inner: dict[int, list[tu
 
 
 def _visits(names: list[str], arrows: list[tuple[int, int]]) -> tuple[list[int], int, list[int]]:
-    """The piece of each cell, the number of pieces, and the pieces in order: a name is one piece, or several where one would make a cycle."""
+    """The piece of each cell, the number of pieces, and the pieces in order.
+
+    A name is one piece if it can be. Names that stand on a cycle are cut wherever a way leaves them, and if that is not enough, all names are
+    cut into runs of cells that follow each other, which never make a cycle.
+    """
     split: dict[str, str] = {}
-    for way in ("", "visits", "runs"):
+    while True:
         labels = _pieces(names, arrows, split)
         ids: dict[tuple[str, int], int] = {}
         pieces = [ids.setdefault(label, len(ids)) for label in labels]
@@ -174,9 +178,10 @@ def _visits(names: list[str], arrows: list[tuple[int, int]]) -> tuple[list[int],
             return pieces, len(ids), order
         done = set(order)
         stuck = dict.fromkeys(names[p] for p, piece in enumerate(pieces) if piece not in done and names[p])
-        following = "visits" if way == "" and len(stuck) <= LIMIT else "runs"
-        split.update(dict.fromkeys(stuck, following) if following == "visits" else dict.fromkeys(filter(None, names), "runs"))
-    return pieces, len(ids), order
+        if not split and len(stuck) <= LIMIT:
+            split = dict.fromkeys(stuck, "visits")
+        else:
+            split = dict.fromkeys(filter(None, names), "runs")
 
 
 def _pieces(names: list[str], arrows: list[tuple[int, int]], split: dict[str, str]) -> list[tuple[str, int]]:
@@ -289,26 +294,26 @@ class View:
     wires: list[Wire]
 
 
-def summed(flows: Sequence[Flow]) -> Flow:
+def summed(gradients: Sequence[Flow]) -> Flow:
     """Many gradients as one: the worst state, the norm of all together, the mean sign.
 
     >>> summed([Flow("flows", "3", 1.0, 3.0), Flow("zero", "0", 0.0, 0.0), Flow("flows", "4", 1.0, 4.0)])
     Flow(state='zero', text='3 gradients: 1 zero; norm 5', sign=1.0, norm=5.0)
     """
-    if len(flows) == 1:
-        return flows[0]
-    if not flows:
+    if len(gradients) == 1:
+        return gradients[0]
+    if not gradients:
         return Flow("none", "")
-    state = max((f.state for f in flows), key=WORSE.index)
-    norms = [(f.norm, f.sign) for f in flows if f.norm is not None and math.isfinite(f.norm)]
+    state = max((f.state for f in gradients), key=WORSE.index)
+    norms = [(f.norm, f.sign) for f in gradients if f.norm is not None and math.isfinite(f.norm)]
     norm = math.hypot(*(n for n, _ in norms)) if norms else None
     weight = sum(n for n, _ in norms)
     sign = sum(n * s for n, s in norms) / weight if weight else 0.0
-    counts = [f"{n} {'not finite' if s == 'nonfinite' else s}" for s in ("nonfinite", "none", "zero") if (n := sum(f.state == s for f in flows))]
+    counts = [f"{n} {'not finite' if s == 'nonfinite' else s}" for s in ("nonfinite", "none", "zero") if (n := sum(f.state == s for f in gradients))]
     if state == "pending":
         return Flow(state, "not run yet", sign, norm)
     text = "; ".join([*([", ".join(counts)] if counts else []), *([f"norm {norm:.3g}"] if norm else [])])
-    return Flow(state, f"{len(flows)} gradients: {text}" if text else f"{len(flows)} gradients", sign, norm)
+    return Flow(state, f"{len(gradients)} gradients: {text}" if text else f"{len(gradients)} gradients", sign, norm)
 
 
 def collapsed(picture: Picture, closed: Iterable[str], groups: Tree | None = None) -> View:
@@ -322,20 +327,24 @@ def collapsed(picture: Picture, closed: Iterable[str], groups: Tree | None = Non
     for unit, cells in held.items():
         cell = picture.cells[cells[0]]
         key, label = (cell.key, cell.name or cell.op) if unit >= 0 else (found.groups[-unit].key, found.groups[-unit].label)
-        flows = [picture.cells[i].gradient for i in cells if picture.cells[i].kind != "constant"]
-        boxes.append(Box(unit, key, label, cells, summed(flows), sum(bool(picture.cells[i].alarm) for i in cells)))
+        gradients = [picture.cells[i].gradient for i in cells if picture.cells[i].kind != "constant"]
+        boxes.append(Box(unit, key, label, cells, summed(gradients), sum(bool(picture.cells[i].alarm) for i in cells)))
     merged: dict[tuple[int, int, int], list[int]] = {}
     for n, (a, b) in enumerate(ends(picture)):
         source, target = shown[a], shown[b]
         if source != target:
             merged.setdefault((source, target, -1 if source < 0 or target < 0 else n), []).append(n)
-    wires, carries = [], carrying(picture)
+    wires, carries, back = [], carrying(picture), flows(picture)
     for (source, target, _), links in merged.items():
-        between = [picture.links[n] for n in links]
-        flows = [link.gradient for n, link in zip(links, between) if link.cut or carries[n]]
-        cuts = dict.fromkeys(link.cut for link in between if link.cut)
-        wires.append(Wire(source, target, links, summed(flows), ", ".join(cuts)))
+        cuts = dict.fromkeys(picture.links[n].cut for n in links if picture.links[n].cut)
+        counted = [back[n] for n in links if picture.links[n].cut or carries[n]]
+        wires.append(Wire(source, target, links, summed(counted), ", ".join(cuts)))
     return View(boxes, wires)
+
+
+def flows(picture: Picture) -> list[Flow]:
+    """What comes back along each link: nothing where no gradient can go, whether backward has run or not."""
+    return [link.gradient if goes else Flow("none", "None") for link, goes in zip(picture.links, carrying(picture))]
 
 
 def carrying(picture: Picture) -> list[bool]:

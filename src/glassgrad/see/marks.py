@@ -36,6 +36,8 @@ SLOT, CLOSE = 32.0, 9.0  # between the ends of links at a box, with and without 
 CURVE, SUM = 30.0, 28.0  # room in which links bend; room for the circle where gradients are added
 BOLD = 14.4  # a title of 12.5 pixels is about as wide as this size of plain text
 SUM_AT, RADIUS = 20.0, 8.0  # the circle: how far behind its box, and how large
+STUB = 28.0  # height of the place to which a cut line goes
+MANY = 16  # inputs of an operation that still have labels
 LONGEST = 14  # characters of a label
 
 _VARIABLE = re.compile(r"var\(--([a-z0-9]+)\)")
@@ -130,6 +132,13 @@ def cut(text: str, width: float, size: float = 11.0, mono: bool = False) -> str:
     return text.rstrip() + "…"
 
 
+def end_of(name: str, width: float, size: float) -> str:
+    """As much of a name as fits, of a dotted one its last parts."""
+    while "." in name.removeprefix("….") and measure(name, size) > width:
+        name = "…." + name.removeprefix("….").partition(".")[2]
+    return cut(name.replace("….", "…"), width, size)
+
+
 def wrapped(text: str, width: float, lines: int) -> list[str]:
     """A sentence in at most so many lines."""
     out: list[str] = []
@@ -159,7 +168,7 @@ def _height(rows: Sequence[Row], slots: int, labelled: bool) -> float:
     if not rows:
         return 0.0
     text = PADDING + TITLE + ROW * (len(rows) - 1) + PADDING - 4
-    return max(text, (slots if slots <= 8 else 0) * (SLOT if labelled else 2 * CLOSE) + PADDING)
+    return max(text, (slots if slots <= MANY else 0) * (SLOT if labelled else 2 * CLOSE) + PADDING)
 
 
 def _fitted(kind: str, upper: list[Row], lower: list[Row], slots: int, alarm: str = "") -> Face:
@@ -178,7 +187,7 @@ def _fitted(kind: str, upper: list[Row], lower: list[Row], slots: int, alarm: st
                 return [row]
             return [("row", cut(row[1], inner), ""), ("row", "", cut(row[2], inner))]
         if row[0] == "title":
-            name = cut(row[1], inner, BOLD)
+            name = end_of(row[1], inner, BOLD)
             left = inner - 10 - measure(name, BOLD)
             return [("title", name, cut(row[2], left) if left > 24 else "")]
         if row[0] == "flow":
@@ -251,7 +260,10 @@ def looks(picture: Picture, found: Layout) -> Looks:
         slots[target] += 1
         uses[source] += goes
     faces = [face(cell, n) for cell, n in zip(picture.cells, slots)]
-    texts = [labels(link) for link in picture.links]
+    for link, (_, target) in zip(picture.links, pairs):
+        if link.cut and not faces[target].lower:
+            faces[target].heights = faces[target].heights[0], STUB
+    texts = [labels(link) if slots[target] <= MANY else ("", "") for link, (_, target) in zip(picture.links, pairs)]
     sums = [n > 1 for n in uses]
     gaps, leads = [], []
     for frame in found.frames:

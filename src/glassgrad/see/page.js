@@ -140,12 +140,12 @@ function line(wire, lane) {
   const summed = lane && wire.source >= 0 && data.sums[wire.source];
   const thick = lane ? wire.look[1] : 1.3, head = 5 + thick;
   const x1 = source.x + source.w + (summed ? size.sum + size.radius : 0), y1 = source.y[lane] + source.h[lane] / 2;
-  let x2 = target.x, y2 = wire.entry[lane];
+  const x2 = target.x, y2 = wire.entry[lane];
   let start = x1 + (lane && !wire.cut ? head - 1 : 0), y = y1;
   let way = [{ left: source.right, right: source.right, y: y1 }, ...wire.middle.map((p) => ({ ...p, y: p.y[lane] })),
     { left: target.left - wire.lead, right: x2 - (lane ? 0 : head - 1), y: y2 }];
   if (lane && wire.cut) {
-    if (!faceOf(wire.target)[2].length) { way = [{ left: x1, right: x1 + 30, y: y1 }]; x2 = x1 + 30 + wire.lead; y2 = y1; }
+    if (!faceOf(wire.target)[2].length) way[way.length - 1] = { left: target.left - wire.lead, right: target.left - wire.lead, y: y2 }; // the line ends at the scissors
     else if (!faceOf(wire.source)[2].length) { start = x2 - wire.lead; y = y2; way = [{ left: start, right: x2, y: y2 }]; }
   }
   let x = start, d = `M${x.toFixed(1)} ${y.toFixed(1)}`;
@@ -199,11 +199,11 @@ function drawWire(wire, lane) {
   if (lane) {
     el.append(make("path", { class: `flow ${wire.look[0]}`, "stroke-width": wire.look[1], d: at.d }));
     if (!wire.cut) el.append(tip(at.x1, at.y1, -at.head, `dot ${wire.look[0]}`));
-    el.append(write("mark", at.x1 + 16, at.y1 - 7, wire.look[2]));
+    el.append(write("mark", at.x1 + 20, at.y1 - 7, wire.look[2]));
     if (single && wire.target >= 0) el.append(write("label", at.x2 - 7, at.y2 - 5, over), write("label", at.x2 - 7, at.y2 + 13, under));
   } else {
     el.append(make("path", { class: "wire", d: at.d }), tip(at.x2, at.y2, at.head, "tip"));
-    if (single && wire.target >= 0 && data.slots[wire.target] > 1) el.append(write("label faint", at.x2 - 9, at.y2 - 4, one.name));
+    if (single && wire.target >= 0 && data.slots[wire.target] > 1 && data.slots[wire.target] <= size.many) el.append(write("label faint", at.x2 - 9, at.y2 - 4, one.name));
   }
   if (!single) el.append(write("label faint", at.x2 - 9, at.y2 - 5, `${wire.links.length} links`));
   if (wire.cut) {

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import layout as grid
 from . import marks, svg
-from .groups import Tree, default_closed, ends, summed, tree
+from .groups import Tree, default_closed, ends, flows, summed, tree
 from .picture import Picture
 
 
@@ -60,21 +60,22 @@ def scene(picture: Picture, closed: Iterable[str] | None = None) -> dict[str, An
         while g >= 0:
             inside[g].append(i)
             g = groups.groups[g].parent
-    flow = [_look(cell.gradient) for cell in picture.cells]
+    links = [
+        {**_kept(link), "source": source, "target": target, "gradient": marks.told(flow), "look": _look(flow)}
+        for link, (source, target), flow in zip(picture.links, pairs, flows(picture))
+    ]
     return {
-        "title": picture.title, "notes": picture.notes, "cells": [_kept(cell) for cell in picture.cells],
-        "links": [{**_kept(link), "source": a, "target": b, "look": _look(link.gradient)} for link, (a, b) in zip(picture.links, pairs)],
+        "title": picture.title, "notes": picture.notes, "cells": [_kept(cell) for cell in picture.cells], "links": links,
         "steps": [[int(step.phase == "backward"), place[step.cell], step.links, step.text] for step in picture.steps],
-        "flows": flow, "faces": [_face(face) for face in looks.faces], "labels": looks.labels, "sums": [int(s) for s in looks.sums],
-        "slots": looks.slots, "carries": [int(c) for c in looks.carries], "home": groups.home,
+        "flows": [_look(cell.gradient) for cell in picture.cells], "faces": [_face(face) for face in looks.faces], "labels": looks.labels,
+        "sums": [int(s) for s in looks.sums], "slots": looks.slots, "carries": [int(c) for c in looks.carries], "home": groups.home,
         "routes": [[x for part in route for x in part] for route in found.routes],
-        "groups": [_group(picture, groups, found, looks, g, inside[g]) for g in range(len(groups.groups))],
-        "merged": _merged(picture, groups, looks),
+        "groups": [_group(picture, groups, found, looks, g, inside[g]) for g in range(len(groups.groups))], "merged": _merged(picture, groups, looks),
         "closed": [g for g, group in enumerate(groups.groups) if g and (group.key in at_first or (group.path and group.path in at_first))],
         "legend": [[name, *marks.look(flow)] for name, flow in svg.LEGEND],
         "size": {
             "gap": grid.GAP, "pad": grid.PAD, "frame": grid.TITLE, "line": grid.LINE, "slot": marks.SLOT, "close": marks.CLOSE, "padding": marks.PADDING,
-            "title": marks.TITLE, "row": marks.ROW, "sum": marks.SUM_AT, "radius": marks.RADIUS,
+            "title": marks.TITLE, "row": marks.ROW, "sum": marks.SUM_AT, "radius": marks.RADIUS, "many": marks.MANY,
         },
     }  # fmt: skip
 
@@ -97,8 +98,8 @@ def _face(face: marks.Face) -> list[Any]:
 
 def _group(picture: Picture, groups: Tree, found: grid.Layout, looks: marks.Looks, g: int, cells: list[int]) -> dict[str, Any]:
     group, frame = groups.groups[g], found.frames[g]
-    flows = [picture.cells[i].gradient for i in cells if picture.cells[i].kind != "constant"]
-    face = marks.group_face(group.label, len(cells), summed(flows), sum(bool(picture.cells[i].alarm) for i in cells))
+    gradients = [picture.cells[i].gradient for i in cells if picture.cells[i].kind != "constant"]
+    face = marks.group_face(group.label, len(cells), summed(gradients), sum(bool(picture.cells[i].alarm) for i in cells))
     return {
         "path": group.path, "label": group.label, "parent": group.parent, "count": len(cells), "columns": frame.columns, "rows": frame.rows,
         "at": [[unit, *spot] for unit, spot in frame.at.items()], "edges": [[int(e.source is None), int(e.target is None), e.points] for e in frame.edges],
@@ -119,10 +120,9 @@ def _merged(picture: Picture, groups: Tree, looks: marks.Looks) -> dict[str, lis
             for target in targets:
                 if (source < 0 or target < 0) and source not in common and target not in common:
                     held.setdefault((source, target), []).append(n)
-    merged = {}
+    merged, back = {}, flows(picture)
     for (source, target), links in held.items():
-        flows = [picture.links[n].gradient for n in links if looks.carries[n] or picture.links[n].cut]
-        total = summed(flows)
+        total = summed([back[n] for n in links if looks.carries[n] or picture.links[n].cut])
         cuts = dict.fromkeys(picture.links[n].cut for n in links if picture.links[n].cut)
         merged[f"{source} {target}"] = [_look(total), marks.told(total), ", ".join(cuts)]
     return merged

@@ -141,12 +141,12 @@ class _Drawing:
         x2, y2 = target.x, entry
         straight = [(source.right, source.right, y1), *self.middle(number, lane), (target.left - lead, x2 - (0 if lane else size - 1), y2)]
         start = x1 + (size - 1 if lane and not wire.cut else 0)
-        if lane and wire.cut and not (self.faces[wire.source].lower and self.faces[wire.target].lower):  # one end only: the gradient stops before the other
-            if self.faces[wire.target].lower:
-                straight, start = [(x2 - lead, x2, y2)], x2 - lead
-            else:
-                straight, x2, y2 = [(x1, x1 + 30, y1)], x1 + 30 + lead, y1
-        d, x, y = f"M{start:.1f} {y1 if len(straight) > 1 or straight[0][0] == x1 else y2:.1f}", start, y1
+        x, y = start, y1
+        if lane and wire.cut and not self.faces[wire.target].lower:  # nothing comes from there: the line ends at the scissors
+            straight[-1] = (target.left - lead, target.left - lead, y2)
+        elif lane and wire.cut and not self.faces[wire.source].lower:
+            x, y, straight = x2 - lead, y2, [(x2 - lead, x2, y2)]
+        d = f"M{x:.1f} {y:.1f}"
         for left, right, height in straight:
             if left > x + 0.5:
                 half = (left - x) / 2
@@ -162,13 +162,13 @@ class _Drawing:
             if not wire.cut:
                 out.append(tip(x1, y1, -size, look))
             if mark := marks.broken(wire.gradient):
-                out.append(said("mark", x1 + 16, y1 - 7, mark))
+                out.append(said("mark", x1 + 20, y1 - 7, mark))
             if single and wire.target >= 0:
                 over, under = self.looks.labels[wire.links[0]]
                 out += [said("label", x2 - 7, y2 - 5, over), said("label", x2 - 7, y2 + 13, under)]
         else:
             out += [f'<path class="wire" d="{d}"/>', tip(x2, y2, size, "wire")]
-            if single and wire.target >= 0 and self.looks.slots[wire.target] > 1:
+            if single and wire.target >= 0 and 1 < self.looks.slots[wire.target] <= marks.MANY:
                 out.append(said("label faint", x2 - 9, y2 - 4, link.name))
         if not single:
             out.append(said("label faint", x2 - 9, y2 - 5, f"{len(wire.links)} links"))
