@@ -52,7 +52,7 @@ class Drawing:
 
     def save(self, path: Any) -> str:
         """Writes .html, .svg, .dot or .txt, atomically; returns the path. Raises ValueError for another suffix, OSError where it cannot be written."""
-        from .page import export
+        from .files import export
 
         return str(export(self.picture, path))
 

@@ -10,12 +10,13 @@ from .dot import to_dot
 from .page import to_html
 from .picture import Picture
 from .svg import to_svg
+from .text import compact
 
-FORMS = {".html": to_html, ".svg": to_svg, ".dot": to_dot}
+FORMS = {".html": to_html, ".svg": to_svg, ".dot": to_dot, ".txt": compact}
 
 
 def export(picture: Picture, path: str | os.PathLike[str]) -> pathlib.Path:
-    """Writes a picture as .html (to click through), .svg (to look at) or .dot (for Graphviz), whole or not at all, and returns its path."""
+    """Writes a picture as .html (to click through), .svg (to look at), .dot (for Graphviz) or .txt (a line for each tensor), whole or not at all, and returns its path."""
     file = pathlib.Path(path)
     form = FORMS.get(file.suffix.lower())
     if form is None:
