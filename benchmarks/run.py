@@ -253,6 +253,40 @@ print(time.perf_counter() - start, held / 1e6)
     return float(out[0]), float(out[1])
 
 
+def recording_cost() -> list[str]:
+    """What `see.record()` costs: a forward inside it against one outside, turn and turn about, on both engines."""
+    import torch
+
+    from glassgrad import see
+
+    said = []
+    for sizes, batch in (((4, 16, 3), 32), ((64, 32, 10), 64), ((784, 128, 10), 64)):
+        rows = []
+        for T in (glassgrad, torch):
+            a, b, c = sizes
+            net = T.nn.Sequential(T.nn.Linear(a, b), T.nn.ReLU(), T.nn.Linear(b, c))
+            x, t = T.rand(batch, a), T.zeros(batch, dtype=T.int64)
+
+            def forward(T: Any = T, net: Any = net, x: Any = x, t: Any = t) -> float:
+                start = time.perf_counter()
+                for _ in range(50):
+                    T.nn.functional.cross_entropy(net(x), t)
+                return time.perf_counter() - start
+
+            forward()
+            ratios = []
+            for _ in range(11):
+                plain = forward()
+                with see.record():
+                    ratios.append(forward() / plain)
+            see.Recording.last = None
+            rows.append(statistics.median(ratios))
+        where = "-".join(map(str, sizes))
+        ours, theirs = rows
+        said.append(f"- `see.record()`, forward of {where}, batch {batch}: {ours:.1f} times the plain one on glassgrad, {theirs:.1f} on PyTorch (asked: ≤ 3)")
+    return said
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=[], help="rows whose name contains one of these words")
@@ -284,6 +318,7 @@ def main() -> None:
     for module in ("glassgrad", "torch"):
         seconds, size = million_nodes(module)
         more.append(f"- a chain of 1,000,000 nodes, forward, backward, freed: {module} {seconds:.2f} s, {size:,.0f} bytes a node")
+    more += recording_cost()
     more += slower
     head = (
         f"Measured by `make bench` with Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}, one thread, "

@@ -271,7 +271,7 @@ def test_export_by_the_end_of_the_name(tmp_path, suffix, begins):
 def test_export_loses_nothing(tmp_path, monkeypatch):
     file = tmp_path / "graph.svg"
     file.write_text("old")
-    with pytest.raises(ValueError, match=r"cannot write 'graph.png': a picture is written as .html, .svg, .dot, by the end of its name"):
+    with pytest.raises(ValueError, match=r"cannot write 'graph.png': a picture is written as .html, .svg, .dot, .txt, by the end of its name"):
         export(pictures.square(), tmp_path / "graph.png")
     with pytest.raises(FileNotFoundError, match="cannot write 'graph.svg': there is no folder"):
         export(pictures.square(), tmp_path / "missing" / "graph.svg")

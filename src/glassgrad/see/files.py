@@ -16,7 +16,10 @@ FORMS = {".html": to_html, ".svg": to_svg, ".dot": to_dot, ".txt": compact}
 
 
 def export(picture: Picture, path: str | os.PathLike[str]) -> pathlib.Path:
-    """Writes a picture as .html (to click through), .svg (to look at), .dot (for Graphviz) or .txt (a line for each tensor), whole or not at all, and returns its path."""
+    """Writes a picture, whole or not at all, and returns its path: .html to click through, .svg to look at, .dot for Graphviz, .txt to read.
+
+    Raises ValueError for another suffix, FileNotFoundError where there is no such folder.
+    """
     file = pathlib.Path(path)
     form = FORMS.get(file.suffix.lower())
     if form is None:

@@ -176,6 +176,9 @@ def local(node: Any, slot: int) -> str:
         return PRODUCTS[name][slot] if slot < len(PRODUCTS[name]) else ""
     if name in BECOMES:
         return BECOMES[name]
+    exponent = getattr(node, "_saved_exponent", None) if name == "pow" and len(node.next_functions) == 1 else None
+    if isinstance(exponent, (int, float)):
+        return f"{number(exponent)}·self" + (f"^{number(exponent - 1)}" if exponent != 2 else "")
     if op is None or slot >= len(op.edges):
         return ""
     text = _rule_text(op.name, op.edges[slot])

@@ -108,7 +108,7 @@ def paths(loss: Any, wrt: Any, top: int = 5, *, recording: Recording | None = No
     >>> y = 3 * x**2 - 2 * x + 5
     >>> print(see.paths(y, wrt=x, recording=see.Recording()))
     ∂y/∂x = 16: 2 paths, their sum equals backward's gradient
-      1. 18 (112%)  add (1) · sub (1) · mul (other = 3) · pow (exponent·self^(exponent − 1) = 6)
+      1. 18 (112%)  add (1) · sub (1) · mul (other = 3) · pow (2·self = 6)
       2. -2 (-12%)  add (1) · sub by other (-1) · mul (other = 2)
     """
     recording = latest(recording)
