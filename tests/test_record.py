@@ -194,3 +194,10 @@ def test_it_reads_as_a_listing(T):
         (w * 3).detach()
     text = str(r)
     assert "mul([]) → []" in text and "✂ detach()" in text and "noting took" in text
+
+
+def test_inference_tensors(T):
+    with see.record() as r, T.inference_mode():
+        x = T.ones(2)
+        (x * 2 + x).sum()
+    assert names(r) == ["ones", "mul", "add", "sum"]

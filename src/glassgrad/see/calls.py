@@ -35,31 +35,31 @@ def plain_name(name: str) -> str:
 class Seen:
     """A tensor at one moment of the program: an input that came from outside, or what a call made of it."""
 
-    __slots__ = ("_strong", "_weak", "_looks", "call", "version", "tracked", "leaf", "stat")
+    __slots__ = ("held", "_weak", "_looks", "call", "version", "tracked", "leaf", "stat")
 
     def __init__(self, tensor: Any, call: Call | None, values: bool):
         self.call = call
         self.tracked, self.leaf, self.version = tensor.requires_grad, tensor.is_leaf, _version(tensor)
         if values:
-            self._strong, self._weak, self._looks, self.stat = tensor, None, None, None
+            self.held, self._weak, self._looks, self.stat = tensor, None, None, None
         else:
-            self._strong, self._weak, self.stat = None, _weak(tensor), Stat.of(tensor)
+            self.held, self._weak, self.stat = None, _weak(tensor), Stat.of(tensor)
             self._looks = tuple(tensor.shape), str(tensor.dtype)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Its shape."""
-        return tuple(self._strong.shape) if self._looks is None else self._looks[0]
+        return tuple(self.held.shape) if self._looks is None else self._looks[0]
 
     @property
     def dtype(self) -> str:
         """Its dtype, as text."""
-        return str(self._strong.dtype) if self._looks is None else self._looks[1]
+        return str(self.held.dtype) if self._looks is None else self._looks[1]
 
     @property
     def tensor(self) -> Any:
         """The tensor itself, if it still is there."""
-        return self._strong if self._strong is not None else self._weak() if self._weak is not None else None
+        return self.held if self.held is not None else self._weak() if self._weak is not None else None
 
     def value(self) -> Any:
         """The tensor, if its elements still are those of this moment; else None."""
@@ -75,9 +75,9 @@ class Seen:
 
     def forget(self) -> None:
         """Lets the tensor go."""
-        if self._strong is not None:
-            self._looks = tuple(self._strong.shape), str(self._strong.dtype)
-            self._weak, self._strong = _weak(self._strong), None
+        if self.held is not None:
+            self._looks = tuple(self.held.shape), str(self.held.dtype)
+            self._weak, self.held = _weak(self.held), None
 
 
 def _weak(tensor: Any) -> Any:
@@ -87,11 +87,11 @@ def _weak(tensor: Any) -> Any:
         return None
 
 
-def _version(tensor: Any) -> int:
+def _version(tensor: Any) -> int | None:
     try:
         return tensor._version
     except (RuntimeError, AttributeError):  # inference tensors have none
-        return 0
+        return None
 
 
 class Call:

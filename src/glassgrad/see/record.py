@@ -57,6 +57,8 @@ class Recording:
         self.seen: dict[int, Seen] = {}
         self.unmarked: list[Call] = []  # calls whose nodes do not know yet that they are watched
         self.tensors: tuple[type, ...] = tuple(e.Tensor for e in engines.engines())
+        other = engines.torch()
+        self.enabled: Any = other.is_grad_enabled if other is not None else None
         self.layers: tuple[type, ...] = tuple(e.nn.Module for e in engines.engines())
         self.paths: dict[int, str] = {}
         self.roots: dict[str, Any] = {}  # the outermost modules that were called, by their names
@@ -85,14 +87,16 @@ class Recording:
             self.mark()
         tensors, note = self.tensors, self._input
         inputs = []
+        known = self.seen
         for a in (*args, *kwargs.values()) if kwargs else args:
             if isinstance(a, tensors):
-                inputs.append(note(a))
+                seen = known.get(id(a))
+                inputs.append(seen if seen is not None and seen.held is a and seen.version is not None and seen.version == a._version else note(a))
             elif type(a) in NESTED:
                 inputs += [note(t) for t in engines.flat(a)]
         place, module = self._scene()
         first = inputs[0].tensor if inputs else None
-        enabled = True if first is None else mode.grad if isinstance(first, glassgrad.Tensor) else engines.engine_of(first).is_grad_enabled()
+        enabled = True if first is None else mode.grad if isinstance(first, glassgrad.Tensor) else self.enabled()
         call = Call(name, place, enabled, module, inputs)
         if not enabled:
             call.context = _context(engines.engine_of(first))
