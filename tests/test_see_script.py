@@ -167,3 +167,17 @@ def test_magics(shell):
     drawing = shell.run_line_magic("draw", "loss")
     assert drawing.picture.cells[-1].name == "loss" and "<iframe" in drawing._repr_html_()
     assert "<svg" in drawing._repr_svg_()
+
+
+def test_a_report(script, capsys, tmp_path):
+    path = script("""
+        w = T.tensor([0.0, 1.0], requires_grad=True)
+        loss = (w.sqrt() * T.tensor([0.0, 1.0])).sum()
+        loss.backward()
+    """)
+    code, out, err = run(capsys, "why", "--html", str(tmp_path / "report.html"), path)
+    text = (tmp_path / "report.html").read_text()
+    assert code == 0 and "Report:" in out, err
+    assert "w.grad is NaN: sqrt at train.py:4: incoming 0 × local ∞ = NaN at [0]" in text and "<iframe srcdoc=" in text and "http" not in text.replace("http://www.w3.org", "")
+    code, _, err = run(capsys, "why", "--html", str(tmp_path / "no" / "r.html"), path)
+    assert code == 2 and "no such folder" in err

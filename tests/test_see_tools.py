@@ -414,3 +414,36 @@ def test_assert_grad_flows(T):
         assert_grad_flows(zero, [net[0].bias])
     assert_grad_flows(zero, [net[0].bias], allow_zero=True)
     assert all(p.grad is None for p in net.parameters())
+
+
+# ------------------------------------------------------------------------------------------------ containment
+def test_nothing_is_kept_alive(T):
+    import gc
+    import weakref
+
+    w = T.ones(3, requires_grad=True)
+    h = w.exp()
+    loss = (h * h).sum()
+    held = weakref.ref(h)
+    none = see.Recording()
+    see.why(w, loss, recording=none), see.draw(loss, recording=none), see.paths(loss, wrt=w, recording=none), see.kinks(loss, recording=none)
+    see.preflight(loss, [w], recording=none), see.compare([loss], [w], recording=none)
+    del h
+    loss.backward()
+    del loss
+    gc.collect()
+    assert held() is None
+
+
+def test_hooks_of_the_users_are_not_called(T):
+    calls = []
+    w = T.ones(3, requires_grad=True)
+    h = w.exp()
+    h.register_hook(lambda g: calls.append("tensor"))
+    w.register_hook(lambda g: calls.append("leaf"))
+    loss = h.sum()
+    loss.grad_fn.register_hook(lambda a, b: calls.append("node"))
+    see.why(w, loss), see.draw(loss), see.compare([loss], [w])
+    assert calls == [] and w.grad is None
+    loss.backward()
+    assert sorted(calls) == ["leaf", "node", "tensor"]

@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     study.add_argument("--timeout", type=_seconds, default=10.0, metavar="SECONDS", help="how long SymPy may think (default: %(default)s)")
     explain = commands.add_parser("why", help="run a script and explain its gradients, at its end or at its exception")
     explain.add_argument("script", metavar="SCRIPT[:NAME]", help="a script for this package or for PyTorch; with a name: that variable only")
+    explain.add_argument("--html", metavar="FILE", help="write a report too: the answers, and the graph to click through; before SCRIPT")
     picture = commands.add_parser("draw", help="run a script and draw the graph of one of its variables")
     picture.add_argument("script", metavar="SCRIPT:NAME", help="a script, and the variable in it to draw (default: loss)")
     picture.add_argument("-o", "--out", metavar="FILE", default="glassgrad-graph.html", help="an .html, .svg, .dot or .txt file (default: %(default)s)")
@@ -120,11 +121,15 @@ def _run(args: argparse.Namespace) -> tuple[Any, str]:
 
 def _why(args: argparse.Namespace) -> int:
     from .see.script import ScriptError
+    from .study import StudyError
+    from .study.report import write_atomically
 
     try:
+        if args.html:
+            _check_writable(args.html)
         run, name = _run(args)
         verdicts = run.verdicts(name)
-    except (ScriptError, TypeError) as error:
+    except (ScriptError, StudyError, TypeError) as error:
         print(f"glassgrad why: {error}", file=sys.stderr)
         return 2
     sys.stdout.flush()
@@ -133,6 +138,13 @@ def _why(args: argparse.Namespace) -> int:
     print()
     for verdict in verdicts:
         show_verdict(verdict)
+    if args.html:
+        try:
+            write_atomically(args.html, run.report(verdicts))
+        except OSError as error:
+            print(f"glassgrad why: the report could not be written to {args.html}: {error.strerror}", file=sys.stderr)
+            return 2
+        print(f"\nReport: {os.path.abspath(args.html)}")
     return 1 if run.error is not None else run.code or 0
 
 

@@ -115,6 +115,15 @@ class Call:
         return said(self.place)
 
     @property
+    def formula(self) -> str:
+        """`result = self · other`, as far as it is known."""
+        from .knowledge import formula
+
+        made = self.results[0].tensor if self.results else None
+        node = made.grad_fn if made is not None and made.requires_grad else None
+        return formula(node) if node is not None else f"result = {self.name}({', '.join(f'input {i}' for i in range(len(self.inputs)))})"
+
+    @property
     def where(self) -> str:
         """`train.py:12`"""
         return short(self.place)

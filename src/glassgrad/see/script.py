@@ -116,6 +116,16 @@ class Run:
         tensors = [n for n, v in self.variables.items() if engines.is_tensor(v) or engines.is_module(v)]
         raise ScriptError(f"{self.path} has no variable {name!r}" + (f"; it has {', '.join(tensors[:12])}" if tensors else ""))
 
+    def report(self, verdicts: list[Verdict]) -> str:
+        """The answers as a page, with the graph of the last loss if there is one."""
+        from .draw import draw
+        from .report import to_html
+
+        roots = [c.inputs[0].tensor for c in self.recording.calls if c.name == "backward" and c.inputs]
+        root = next((t for t in reversed(roots) if t is not None and t.grad_fn is not None), None)
+        drawing = draw(root, recording=self.recording, names=self._named()) if root is not None else None
+        return to_html(f"glassgrad why {os.path.basename(self.path)}", verdicts, drawing, self.traceback())
+
     def losses(self) -> list[str]:
         """Names of variables that can be drawn."""
         return [n for n, v in self.variables.items() if engines.is_tensor(v) and v.requires_grad and not v.is_leaf]
