@@ -5,7 +5,7 @@ const data = JSON.parse(document.getElementById("picture").textContent);
 const { cells, links, steps, groups, home, faces, size } = data;
 const $ = (id) => document.getElementById(id);
 const svg = $("drawing"), world = $("world"), panel = $("panel"), scrub = $("scrub");
-const SIDE = 24, LANE = 30, BETWEEN = 40, FAR = 0.3, READ = 0.75;
+const SIDE = 24, LANE = 30, BETWEEN = 40, FAR = 0.3, READ = 0.75, LEAST = 240;
 
 const state = { closed: new Set(data.closed), time: steps.length, selected: null, x: 0, y: 0, k: 1, playing: 0, moved: false, quiet: false };
 let scene = null; // what is in sight: spots, wires, items
@@ -78,7 +78,7 @@ function arrange() {
   }
   const wires = wiresOf(shown, new Set(open), spots, points);
   const tops = [LANE, 2 * LANE + whole.h[0] + BETWEEN];
-  scene = { shown, open, spots, wires, tops, whole, items: [], width: whole.w, height: tops[1] + whole.h[1] + SIDE };
+  scene = { shown, open, spots, wires, tops, whole, items: [], width: Math.max(LEAST, whole.w), height: tops[1] + whole.h[1] + SIDE };
   enter();
   build();
 }
@@ -227,7 +227,7 @@ function build() {
   world.replaceChildren();
   const { spots, tops, items, whole } = scene;
   for (const lane of [0, 1]) {
-    world.append(make("g", {}, make("rect", { class: "lane", x: -SIDE, y: tops[lane] - LANE, width: whole.w + 2 * SIDE, height: whole.h[lane] + LANE + SIDE / 2 + 4, rx: 12 }),
+    world.append(make("g", {}, make("rect", { class: "lane", x: -SIDE, y: tops[lane] - LANE, width: scene.width + 2 * SIDE, height: whole.h[lane] + LANE + SIDE / 2 + 4, rx: 12 }),
       write("lane-name", 10 - SIDE, tops[lane] - LANE + 18, lane ? "← GRADIENTS  backward" : "VALUES  forward →")));
   }
   scene.parts = ["frame", "far", "wire", "box"].map((name) => { const g = make("g", { class: name + "s" }); world.append(g); return g; });
@@ -303,7 +303,13 @@ function paint(item) {
 }
 
 function drawMap(width, height) {
-  const map = $("map");
+  svg.addEventListener("pointerover", (e) => { // a value and its node belong together
+  const item = itemAt(e.target);
+  for (const el of world.querySelectorAll(".pair")) el.classList.remove("pair");
+  if (item && item.kind === "box") for (const other of scene.items) if (other.unit === item.unit && other.el) other.el.classList.add("pair");
+});
+
+const map = $("map");
   if (!svg.parentNode.classList.contains("wide")) return;
   const ratio = devicePixelRatio || 1, w = map.clientWidth, h = map.clientHeight;
   map.width = w * ratio; map.height = h * ratio;
@@ -478,7 +484,7 @@ function aboutAll() {
   return [
     ...(alarms.length ? part("What is wrong here", alarms.slice(0, 20).map((i) => node("div", "alarm", goTo(i), node("div", "", cells[i].alarm)))) : []),
     node("h3", "", "How to read it"),
-    node("p", "", `${cells.length} tensors, ${links.length} links. Values go forward in the upper lane; under each value stands its node, from which gradients go back.`),
+    node("p", "", cells.length ? "" : "Nothing was recorded.", `${cells.length} tensors, ${links.length} links. Values go forward in the upper lane; under each value stands its node, from which gradients go back.`),
     node("p", "", "Click a box or a line to read its arithmetic; click a group to open it, its frame to close it."),
     node("h3", "", "Gradients"),
     node("ul", "legend-list", ...data.legend.map(([name, look, thick]) => node("li", "", sample(look, thick), name)), ...signs.map(([s, name]) => node("li", "", mark(s), name))),
@@ -535,6 +541,12 @@ svg.addEventListener("wheel", (e) => {
 svg.addEventListener("focusin", (e) => { // what is reached by the keyboard comes into view
   const item = itemAt(e.target);
   if (item && item.unit !== undefined && e.target.matches(":focus-visible") && !state.quiet) { reveal(item.unit, item.lane, false); redraw(); }
+});
+
+svg.addEventListener("pointerover", (e) => { // a value and its node belong together
+  const item = itemAt(e.target);
+  for (const el of world.querySelectorAll(".pair")) el.classList.remove("pair");
+  if (item && item.kind === "box") for (const other of scene.items) if (other.unit === item.unit && other.el) other.el.classList.add("pair");
 });
 
 const map = $("map");
