@@ -306,6 +306,14 @@ def test_export_loses_nothing(tmp_path, monkeypatch):
     assert file.read_text() == "old" and os.listdir(tmp_path) == ["graph.svg"]
 
 
+def test_values_of_several_lines():
+    cell = Cell("x", "leaf", "x", rows=[("value", "[[1, 2],\n [3, 4]]")], node="AccumulateGrad")
+    picture = Picture("two\nlines", [cell], [], [])
+    words = [e.text for e in ET.fromstring(to_svg(picture)).iter(f"{SVG}text")]
+    assert "[[1, 2], [3, 4]]" in words and "two lines" in words
+    assert held(to_html(picture))["cells"][0]["rows"] == [["value", "[[1, 2],\n [3, 4]]"]]
+
+
 def test_a_picture_of_nothing():
     nothing = Picture("nothing", [], [], [])
     ET.fromstring(to_svg(nothing))

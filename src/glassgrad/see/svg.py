@@ -25,7 +25,7 @@ def text(value: str) -> str:
     >>> text("a<b & \\x00")
     'a&lt;b &amp; \ufffd'
     """
-    return html.escape("".join(c if c.isprintable() or c == " " else "\ufffd" for c in value))
+    return html.escape("".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in value))
 
 
 def said(name: str, x: float, y: float, value: str) -> str:
