@@ -5,7 +5,7 @@ const data = JSON.parse(document.getElementById("picture").textContent);
 const { cells, links, steps, groups, home, faces, size } = data;
 const $ = (id) => document.getElementById(id);
 const svg = $("drawing"), world = $("world"), panel = $("panel"), scrub = $("scrub");
-const SIDE = 24, LANE = 30, BETWEEN = 40, FAR = 0.3, READ = 0.75, LEAST = 240;
+const SIDE = 24, LANE = 30, BETWEEN = 40, FAR = 0.3, READ = 0.75, WHOLE = 0.55, LEAST = 240;
 
 const state = { closed: new Set(data.closed), time: steps.length, selected: null, x: 0, y: 0, k: 1, playing: 0, moved: false, quiet: false };
 let scene = null; // what is in sight: spots, wires, items
@@ -241,6 +241,6 @@ function build() {
     }
     for (const unit of new Set(scene.shown)) if (faceOf(unit)[lane ? 2 : 1].length) items.push({ kind: "box", part: 3, unit, lane, box: bounds(unit), draw: () => drawBox(unit, lane) });
   }
-  svg.parentNode.classList.toggle("wide", scene.width * READ > 1.5 * svg.getBoundingClientRect().width);
+  svg.parentNode.classList.toggle("wide", scene.width * WHOLE > svg.getBoundingClientRect().width);
 }
 

@@ -97,7 +97,7 @@ function fit(least = 0) {
   const { width, height } = svg.getBoundingClientRect(), room = 16;
   const w = scene.width + 2 * SIDE, h = scene.height + 4;
   const high = (height - 2 * room) / h, all = Math.min((width - 2 * room) / w, high);
-  state.k = Math.min(1.25, Math.max(all, Math.min(least, Math.max(high, least * 0.6))));
+  state.k = Math.min(1.25, Math.max(all, all > WHOLE ? 0 : Math.min(least, Math.max(high, least * 0.6))));
   state.x = w * state.k <= width ? (width - w * state.k) / 2 + SIDE * state.k : room + SIDE * state.k;
   state.y = h * state.k <= height ? (height - h * state.k) / 2 : room;
   redraw();
@@ -290,7 +290,7 @@ svg.addEventListener("click", (e) => {
 svg.addEventListener("wheel", (e) => {
   e.preventDefault();
   const r = svg.getBoundingClientRect();
-  if (e.shiftKey || (Math.abs(e.deltaX) > Math.abs(e.deltaY) && !e.ctrlKey)) { state.x -= e.deltaX || e.deltaY; redraw(); }
+  if (e.shiftKey || (Math.abs(e.deltaX) > Math.abs(e.deltaY) && !e.ctrlKey)) { state.x -= e.deltaX || e.deltaY; state.moved = true; redraw(); }
   else zoom(Math.exp(-Math.max(-120, Math.min(120, e.deltaMode ? e.deltaY * 30 : e.deltaY)) * (e.ctrlKey ? 0.01 : 0.0022)), e.clientX - r.left, e.clientY - r.top);
 }, { passive: false });
 svg.addEventListener("focusin", (e) => { // what is reached by the keyboard comes into view
@@ -308,6 +308,7 @@ const map = $("map");
 const jump = (e) => {
   const r = map.getBoundingClientRect(), width = svg.getBoundingClientRect().width;
   state.x = width / 2 - (((e.clientX - r.left) / r.width) * (scene.width + 2 * SIDE) - SIDE) * state.k;
+  state.moved = true;
   redraw();
 };
 map.addEventListener("pointerdown", (e) => { map.setPointerCapture(e.pointerId); jump(e); });
