@@ -232,11 +232,30 @@ function acts() {
   report.link = texts();
   dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
   report.let_go = state.selected;
+  const paths = () => scene.wires.flatMap((w) => [0, 1].filter((lane) => !lane || w.back).map((lane) => [lane, w.links, line(w, lane).d]));
+  report.open = paths();
+  toggle(3, false);
+  report.partly = paths();
   document.documentElement.dataset.report = JSON.stringify(report);
 }
 onerror = (message) => { document.documentElement.dataset.report = JSON.stringify({ error: String(message) }); };
 try { acts(); } catch (error) { document.documentElement.dataset.report = JSON.stringify({ error: String(error) }); }
 </script></body>"""
+
+
+def compare(svg, paths):
+    """The lines of the page and of the SVG, lane by lane: what both add up must come out the same."""
+    lanes = [g for g in ET.fromstring(svg).iter(f"{SVG}g") if g.get("transform") and "class" not in g.attrib]
+    drawn = {}
+    for lane, group in enumerate(lanes):
+        for g in group.iter(f"{SVG}g"):
+            if "data-links" in g.attrib:
+                drawn[lane, tuple(map(int, g.get("data-links").split()))] = next(e.get("d") for e in g.iter(f"{SVG}path"))
+    assert len(lanes) == 2 and len(drawn) == len(paths)
+    for lane, links, path in paths:
+        ours = drawn[lane, tuple(links)]
+        assert re.sub(r"[-\d.]+", "#", path) == re.sub(r"[-\d.]+", "#", ours)
+        assert [float(x) for x in re.findall(r"-?[\d.]+", path)] == pytest.approx([float(x) for x in re.findall(r"-?[\d.]+", ours)], abs=0.11)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs the browser chromium")
@@ -255,6 +274,8 @@ def test_the_page_in_a_browser(tmp_path):
     both = len(picture.cells) + sum(bool(c.node) for c in picture.cells)
     assert report["start"] == report["opened"] == both and report["closed"] == both - 10 + 2
     assert report["dim"] == sum(c.kind == "result" for c in picture.cells) + sum(bool(c.node) for c in picture.cells) and report["lit"] == 0
+    for closed, paths in ((set(), report["open"]), ({"model.1"}, report["partly"])):
+        compare(to_svg(picture, closed), paths)
     assert report["current"] == ["t"] and "Step 1 of" in report["step"]
     assert "MeanBackward0" in report["found"] and "demo.py" in report["found"] and "Local derivative" in report["link"] and report["let_go"] is None
 
@@ -283,3 +304,19 @@ def test_export_loses_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         export(pictures.square(), file)
     assert file.read_text() == "old" and os.listdir(tmp_path) == ["graph.svg"]
+
+
+def test_values_of_several_lines():
+    cell = Cell("x", "leaf", "x", rows=[("value", "[[1, 2],\n [3, 4]]")], node="AccumulateGrad")
+    picture = Picture("two\nlines", [cell], [], [])
+    words = [e.text for e in ET.fromstring(to_svg(picture)).iter(f"{SVG}text")]
+    assert "[[1, 2], [3, 4]]" in words and "two lines" in words
+    assert held(to_html(picture))["cells"][0]["rows"] == [["value", "[[1, 2],\n [3, 4]]"]]
+
+
+def test_a_picture_of_nothing():
+    nothing = Picture("nothing", [], [], [])
+    ET.fromstring(to_svg(nothing))
+    assert held(to_html(nothing))["cells"] == [] and strings(to_dot(nothing)).count("}") == 1
+    one = Picture("one", [Cell("x", "leaf", "x", node="AccumulateGrad")], [], [])
+    assert len(elements(to_svg(one), "box")) == 2

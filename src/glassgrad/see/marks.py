@@ -173,6 +173,7 @@ def _height(rows: Sequence[Row], slots: int, labelled: bool) -> float:
 
 def _fitted(kind: str, upper: list[Row], lower: list[Row], slots: int, alarm: str = "") -> Face:
     """A face whose texts are cut to its width, and whose long rows stand on two lines."""
+    upper, lower = ([tuple(" ".join(text.split()) for text in row) for row in rows] for rows in (upper, lower))  # a value may be printed over lines
     inner = NARROW
     for row in (*upper, *lower):
         if row[0] == "title":

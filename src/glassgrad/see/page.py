@@ -17,7 +17,7 @@ from .picture import Picture
 def to_html(picture: Picture, closed: Iterable[str] | None = None) -> str:
     """The picture as a page that needs nothing else and opens offline; `closed` names the groups that are closed at first."""
     parts = {
-        "title": svg.text(picture.title), "style": _style(), "script": marks.file("page.js"),
+        "title": svg.text(picture.title), "style": _style(), "script": marks.file("drawing.js") + marks.file("page.js"),
         "picture": _safe(json.dumps(scene(picture, closed), ensure_ascii=False, separators=(",", ":"), allow_nan=False)),
     }  # fmt: skip
     return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], marks.file("page.html"))  # one pass: what is put in is not read again

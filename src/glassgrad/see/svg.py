@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 
 from . import marks
-from .groups import View, Wire, collapsed, default_closed, ends, tree
+from .groups import View, Wire, collapsed, default_closed, tree
 from .layout import Layout, Placed, layout, place
 from .marks import CLOSE, RADIUS, SLOT, SUM_AT, Face, Looks, measure
 from .picture import Flow, Picture
@@ -25,7 +25,7 @@ def text(value: str) -> str:
     >>> text("a<b & \\x00")
     'a&lt;b &amp; \ufffd'
     """
-    return html.escape("".join(c if c.isprintable() or c == " " else "\ufffd" for c in value))
+    return html.escape("".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in value))
 
 
 def said(name: str, x: float, y: float, value: str) -> str:
@@ -54,7 +54,7 @@ def to_svg(picture: Picture, closed: Iterable[str] | None = None, theme: str = "
 class _Drawing:
     def __init__(self, picture: Picture, found: Layout, looks: Looks, view: View, faces: dict[int, Face], placed: Placed) -> None:
         self.picture, self.found, self.looks, self.view, self.faces, self.placed = picture, found, looks, view, faces, placed
-        self.cells = ends(picture)
+        self.open = set(placed.open)
         self.spread: dict[tuple[int, int, int], list[int]] = {}
         self.ways = [self.way(n, wire) for n, wire in enumerate(view.wires)]
 
@@ -90,10 +90,9 @@ class _Drawing:
 
     def way(self, number: int, wire: Wire) -> list[tuple[int, int, int]]:
         """The edge points that a wire passes, as (group, edge, point)."""
-        seen = set(self.placed.open)
         passed = []
         for g, e in self.found.routes[wire.links[0]]:
-            if g in seen:
+            if g in self.open:
                 for p, place_ in enumerate(self.found.frames[g].edges[e].points):
                     passed.append((g, e, p))
                     self.spread.setdefault((g, *place_), []).append(number)
