@@ -6,6 +6,7 @@ PyTorch is used if the user's program has imported it, and never imported here.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import itertools
 import os
 import sys
@@ -190,6 +191,20 @@ def users_place(depth: int = 1) -> Place | None:
     return None
 
 
+def variables(frame: Any) -> dict[str, Any]:
+    """The local variables of a frame, without leaving a reference to their values in it.
+
+    Up to Python 3.12 a frame of a function keeps the dict that `f_locals` gave, and by it what the variables held then.
+    """
+    held = frame.f_locals
+    code = frame.f_code
+    found = dict(held)
+    if sys.version_info < (3, 13) and code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(held) <= 3:  # nobody else has it
+        for name in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
+            held.pop(name, None)
+    return found
+
+
 def users_frame(depth: int = 1) -> Any:
     """The innermost frame that is the user's."""
     frame: Any = sys._getframe(depth)
@@ -202,11 +217,12 @@ def variable_name(value: Any) -> str:
     """What the user's variables call a value: the name of the nearest one that holds it, `self.net` for an attribute."""
     frame = users_frame(2)
     while frame is not None:
-        for scope in (frame.f_locals, frame.f_globals):
+        own = variables(frame)
+        for scope in (own, frame.f_globals):
             for name, held in list(scope.items()):
                 if held is value and not name.startswith("_") and name != "self":
                     return name
-        me = frame.f_locals.get("self")
+        me = own.get("self")
         for name, held in list(getattr(me, "__dict__", {}).items()):
             if held is value:
                 return f"self.{name}"

@@ -27,7 +27,7 @@ class Names:
             if frame is None:
                 break
             if not engines.inside(frame.f_code.co_filename):
-                scopes = [frame.f_locals] if frame.f_locals is frame.f_globals else [frame.f_locals, frame.f_globals]
+                scopes = [frame.f_globals] if frame.f_code.co_name == "<module>" else [engines.variables(frame), frame.f_globals]
                 for scope in scopes:
                     for name, value in list(scope.items()):
                         if not name.startswith("__"):

@@ -181,7 +181,7 @@ class Recording:
                 if not ours:
                     place = code, frame.f_lasti
             if code.co_name == "forward" and code.co_argcount:
-                me = frame.f_locals.get(code.co_varnames[0])
+                me = (frame.f_locals if self.values else engines.variables(frame)).get(code.co_varnames[0])
                 if isinstance(me, self.layers):
                     outer = me
                     if inner is None:

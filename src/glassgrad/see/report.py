@@ -9,13 +9,19 @@ from typing import Any
 from .verdict import Verdict
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --soft: #5c6670; --page: #ffffff; --card: #f5f7f9; --line: #d9dee3; --good: #00785a; --bad: #b4310a; --mild: #0b63a5; }
+:root {
+  color-scheme: light dark; --ink: #1b1f24; --soft: #5c6670; --page: #ffffff; --card: #f5f7f9; --line: #d9dee3;
+  --good: #00785a; --bad: #b4310a; --mild: #0b63a5;
+}
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e6e6; --soft: #a2abb5; --page: #15191e; --card: #1d232a; --line: #343b44; --good: #4cc9a0; --bad: #ff9466; --mild: #6bb7f0; }
+  :root {
+    --ink: #e6e6e6; --soft: #a2abb5; --page: #15191e; --card: #1d232a; --line: #343b44; --good: #4cc9a0; --bad: #ff9466; --mild: #6bb7f0;
+  }
 }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 62rem; margin: 0 auto; padding: 1.5rem; }
 h1 { font-size: 1.4rem; margin-top: 0; overflow-wrap: anywhere; }
-article { background: var(--card); border: 1px solid var(--line); border-left: .3rem solid var(--bad); border-radius: .5rem; padding: .2rem 1.1rem; margin: 1rem 0; }
+article { background: var(--card); border: 1px solid var(--line); border-left: .3rem solid var(--bad); border-radius: .5rem; }
+article { padding: .2rem 1.1rem; margin: 1rem 0; }
 article.good { border-left-color: var(--good); } article.mild { border-left-color: var(--mild); }
 h2 { font-size: 1.05rem; overflow-wrap: anywhere; } dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; } dd.code { font-family: ui-monospace, monospace; font-size: .92em; }
