@@ -300,7 +300,7 @@ sinh = smooth("sinh", np.sinh, math.sinh, lambda self: np.cosh(self))
 cosh = smooth("cosh", np.cosh, math.cosh, lambda self: np.sinh(self))
 tanh = smooth("tanh", np.tanh, math.tanh, lambda result: 1 - result * result)
 asinh = smooth("asinh", np.arcsinh, math.asinh, lambda self: 1 / np.sqrt(1 + self * self))
-acosh = smooth("acosh", np.arccosh, math.acosh, lambda self: 1 / (np.sqrt(self - 1) * np.sqrt(self + 1)))
+acosh = smooth("acosh", np.arccosh, math.acosh, lambda self: 1 / (np.sqrt(self - 1) * np.sqrt(self + 1) if is_complex(self) else np.sqrt(self * self - 1)))
 atanh = smooth("atanh", np.arctanh, math.atanh, lambda self: 1 / (1 - self * self))
 
 def _turned(grad: Any, self: Any, result: Any) -> Any:

@@ -11,7 +11,7 @@ from .. import queries
 from ..graph.modes import mode
 from ..graph.views import check_writable, wrote
 from ..tensor import Tensor
-from . import copies, extremes, gathers, indexing, joins, numpy_protocol, products, random, reductions, shapes
+from . import copies, extremes, formats, gathers, indexing, joins, numpy_protocol, products, random, reductions, shapes
 from . import elementwise as e
 from .creation import new_full, new_tensor
 from .declare import in_place
@@ -26,8 +26,8 @@ FUNCTIONS = dict(
     argwhere=e.nonzero, remainder=e.remainder, fmod=e.fmod,
 )  # fmt: skip
 METHODS: dict[str, Any] = {
-    **FUNCTIONS, **reductions.METHODS, **extremes.METHODS, **shapes.METHODS, **joins.METHODS, **gathers.METHODS, **indexing.METHODS, **products.METHODS,
-    **copies.METHODS,
+    **FUNCTIONS, **reductions.METHODS, **extremes.METHODS, **shapes.METHODS, **formats.METHODS, **joins.METHODS, **gathers.METHODS,
+    **indexing.METHODS, **products.METHODS, **copies.METHODS,
     "where": lambda self, condition, other: e.where(condition, self, other),
     "is_nonzero": queries.is_nonzero, "is_same_size": queries.is_same_size, "new_full": new_full, "new_tensor": new_tensor, "uniform_": random.uniform_,
     "normal_": random.normal_, "random_": random.random_,
@@ -144,8 +144,8 @@ def attach() -> None:
         setattr(Tensor, f"__{name}__", IN_PLACE[target])
     for name, target in ALIASES.items():
         setattr(Tensor, name, getattr(Tensor, target))
-    for name in shapes.CASTS:
-        setattr(Tensor, name, shapes._caster(shapes.CASTS[name]))
+    for name, kind in formats.CASTS.items():
+        setattr(Tensor, name, formats.caster(kind))
     for name in ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims"):
         setattr(Tensor, name + "_", _in_place_shape(getattr(shapes, name)))
     cls.T = property(_reversed_dims)

@@ -221,7 +221,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.triu: lambda m, k=0: shapes.triu(m, k),
     np.take: _take,
     np.take_along_axis: _take_along,
-    np.copy: lambda a, order="K", **_: shapes.clone(a) if a._needs else np.array(a._data, order=order),  # untracked, it converts
+    np.copy: lambda a, order="K", **_: shapes._clone(a) if a._needs else np.array(a._data, order=order),  # untracked, it converts
     np.astype: lambda x, dtype, copy=True, **_: _same_type(x, dtype),
     np.zeros_like: _like(0),
     np.ones_like: _like(1),
