@@ -115,7 +115,7 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
             other = other.item() if isinstance(other, np.generic) else other
         else:
             return NotImplemented
-    if input._data.dtype.kind in "iub":
+    if input._data.dtype.kind in "iub" or type(other) is complex and input._data.dtype.kind == "f":
         dtype = result_dtype([input._data, other])
         return sub(_typed(other, dtype) if dtype.kind in "fc" else Tensor._wrap(number_as(other, dtype)), input, alpha=alpha)
     return rsub_number(input if alpha == 1 else mul(input, alpha), other)
@@ -201,7 +201,7 @@ def _power_of_number(base: Any, exponent: Any) -> Any:
 def _slope_by_base(self: Any, result: Any, base: Any) -> Any:
     if base == 0:
         return np.where(self >= 0, 0 * result, -math.inf * result)
-    return result * (math.log(base) if base > 0 else math.nan)
+    return result * (np.log(base) if type(base) is complex else math.log(base) if base > 0 else math.nan)
 
 
 pow_base = elementwise("_pow_base", lambda exponent, base: _power_of_number(base, exponent), _slope_by_base,
@@ -323,7 +323,7 @@ frac = elementwise("frac", lambda self: self - np.trunc(self), 1, floats=False, 
 trunc = elementwise("trunc", np.trunc, 0, floats=False, refuses={
     "b": "trunc_vml_cpu", "c": NotImplementedError("trunc is not supported for complex inputs")})  # fmt: skip
 _round = elementwise("_round", lambda self: self if self.dtype.kind in "iub" else np.rint(self), 0, node="RoundBackward0", floats=False,
-                     ufunc=np.rint, refuses={"b": "round_vml_cpu"})  # fmt: skip
+                     ufunc=np.rint, refuses={"b": "round_vml_cpu", "c": "round_vml_cpu"})  # fmt: skip
 
 
 _round_decimals = elementwise("_round_decimals", lambda self, decimals: np.round(self, decimals), 0, node="RoundBackward1", floats=False)

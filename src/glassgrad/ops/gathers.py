@@ -62,7 +62,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
                            f"{list(i.shape)} to be no larger than self {list(shape)} apart from dimension {d}")  # fmt: skip
     if shape and i.ndim:
         _in_range(i, shape[d], f"index {{index}} is out of bounds for dimension {d} with size {shape[d]}")
-    result = _gather(input, index, d)
+    result = _gather(input, index, d) if shape or not i.ndim else _gather(input.reshape(1), index, 0)
     return result if out is None else into(out, result)
 
 

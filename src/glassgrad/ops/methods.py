@@ -150,7 +150,7 @@ def attach() -> None:
         setattr(Tensor, name + "_", _in_place_shape(getattr(shapes, name)))
     cls.T = property(_reversed_dims)
     cls.mT = property(lambda self: _matrix(self))
-    cls.mH = property(lambda self: shapes.conj(_matrix(self)))
+    cls.mH = property(lambda self: shapes.conj(_matrix(self, "mH", "Consider using x.conj().")))
     cls.H = property(_hermitian)
     cls.real = property(shapes.real)
     cls.imag = property(shapes.imag)
@@ -179,13 +179,18 @@ def _each_element(self: Tensor, name: str, callable: Any, *datas: Any) -> Tensor
 def _hermitian(self: Tensor) -> Tensor:
     n = self._data.ndim
     if n not in (0, 2):
-        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor.")
+        more = " For batches of matrices, consider using tensor.mH" if n > 2 else ""
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor.{more}")
+    if n == 0:
+        warnings.warn("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().", UserWarning, stacklevel=2)
     return shapes.conj(shapes.transpose(self, 0, 1) if n else self)
 
 
 def _reversed_dims(self: Tensor) -> Tensor:
     n = self._data.ndim
-    if n not in (0, 2):
+    if n == 0:
+        warnings.warn("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.", UserWarning, stacklevel=2)
+    elif n not in (1, 2):
         warnings.warn(
             "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in a "
             "future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to "
@@ -194,11 +199,12 @@ def _reversed_dims(self: Tensor) -> Tensor:
     return shapes._permute(self, tuple(range(n))[::-1])
 
 
-def _matrix(self: Tensor) -> Tensor:
+def _matrix(self: Tensor, name: str = "mT", instead: str = "This function is the identity in these cases.") -> Tensor:
     if self._data.ndim == 0:
+        warnings.warn(f"Tensor.{name} is deprecated on 0-D tensors. {instead}", UserWarning, stacklevel=3)
         return self
     if self._data.ndim == 1:
-        raise RuntimeError("tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor.")
+        raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got 1-D tensor.")
     return shapes.transpose(self, -2, -1)
 
 
