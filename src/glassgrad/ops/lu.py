@@ -139,7 +139,8 @@ def _check(name: str, A: Tensor, pivot: bool) -> None:
     if not isinstance(A, Tensor):
         raise errors.argument(name.replace(".", "_"), "A", 1, "Tensor", A)
     if A.ndim < 2:
-        raise RuntimeError(f"{'linalg.lu' if name == 'linalg.lu' else 'torch.lu_factor'}: Expected tensor with 2 or more dimensions. Got size: {list(A.shape)} instead")
+        said = name if name == "linalg.lu" else "torch.lu_factor"
+        raise RuntimeError(f"{said}: Expected tensor with 2 or more dimensions. Got size: {list(A.shape)} instead")
     if A._data.dtype.kind not in "fc" or A._data.dtype == np.float16:
         raise errors.no_kernel("lu_cpu", A._data.dtype)
     if not pivot:
