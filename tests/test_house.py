@@ -16,7 +16,7 @@ ORDER = [
     ["queries", "ops.blocks", "ops.op", "ops.docs"], ["ops.arrays"], ["ops.windows"], ["ops.levels"], ["ops.runtime"], ["ops.build"], ["ops.declare"], ["ops.elementwise"], ["ops.reductions"], ["ops.shapes"], ["ops.extremes", "ops.formats"],
     ["ops.joins", "ops.products", "ops.indexing", "ops.gathers"], ["ops.creation"], ["ops.random", "ops.legacy", "ops.copies"], ["ops.numpy_protocol"], ["ops.methods"],
     ["ops.scatters", "ops.special", "ops.pointwise", "ops.arrangements", "ops.linear"], ["ops.ordering", "ops.contractions", "ops.solvers"], ["ops.decompositions", "ops.lu"], ["ops.matrices"], ["ops.later"], ["linalg", "special", "random", "testing"], ["levels"], ["autograd"],
-    ["ops.activations", "ops.losses", "ops.classification", "ops.ctc", "ops.convolution", "ops.pooling", "ops.normalization", "ops.padding", "ops.interpolation", "ops.embeddings",
+    ["ops.activations", "ops.losses", "ops.classification", "ops.ctc", "ops.grids", "ops.convolution", "ops.pooling", "ops.normalization", "ops.padding", "ops.interpolation", "ops.embeddings",
      "ops.dropouts", "ops.attention", "ops.recurrent"],
     ["func"], ["nn", "optim", "utils", "serialization"], ["descent"], ["study"], ["see"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip
