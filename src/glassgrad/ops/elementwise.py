@@ -253,7 +253,7 @@ log2 = smooth("log2", np.log2, math.log2, lambda self: 1 / (math.log(2) * self))
 logaddexp = elementwise("logaddexp", lambda self, other: np.log(np.exp(self) + np.exp(other)) if is_complex(self) else np.logaddexp(self, other),
                         lambda self, result: np.exp(self - result), lambda other, result: np.exp(other - result),
                         ufunc=np.logaddexp, floats=False, doc="log(e^input + e^other), without overflow.",
-                        refuses={"i": "logaddexp_cpu", "b": "logaddexp_cpu"})  # fmt: skip
+                        refuses={"i": "logaddexp_cpu", "b": "logaddexp_cpu"}, numbers=False)  # fmt: skip
 log10 = smooth("log10", np.log10, math.log10, lambda self: 1 / (math.log(10) * self))
 def _sigmoid(self: Any) -> Any:
     if type(self) is np.float32 and self > -80:
@@ -288,10 +288,10 @@ def _radius2(x: Any, y: Any) -> Any:
 
 
 atan2 = elementwise("atan2", np.arctan2, lambda self, other: other / _radius2(self, other),
-                    lambda self, other: -self / _radius2(self, other), refuses={"c": "atan2_cpu"})  # fmt: skip
+                    lambda self, other: -self / _radius2(self, other), refuses={"c": "atan2_cpu"}, numbers=False)  # fmt: skip
 hypot = elementwise("hypot", np.hypot, lambda self, result: self / result, lambda other, result: other / result,
                     floats=False, doc="√(input² + other²), without overflow.",
-                    refuses={"i": "hypot_cpu", "b": "hypot_cpu", "c": "hypot_cpu"})  # fmt: skip
+                    refuses={"i": "hypot_cpu", "b": "hypot_cpu", "c": "hypot_cpu"}, numbers=False)  # fmt: skip
 deg2rad = elementwise("deg2rad", np.deg2rad, math.pi / 180, node="Deg2RadBackward0", doc="π/180 · input: degrees as radians.",
                       refuses={"c": RuntimeError("deg2rad is not supported for complex tensors.")})  # fmt: skip
 rad2deg = elementwise("rad2deg", np.rad2deg, 180 / math.pi, node="Rad2DegBackward0", doc="180/π · input: radians as degrees.",
@@ -337,10 +337,10 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
 # ------------------------------------------------------------------------------------------------ choices
 maximum = elementwise("maximum", np.maximum, selects(lambda self, other: 1 - _half(self < other, self) - _half(self <= other, self)),
                       selects(lambda self, other: 1 - _half(other < self, self) - _half(other <= self, self)), floats=False,
-                      refuses={"c": RuntimeError("maximum not implemented for complex tensors.")})  # fmt: skip
+                      refuses={"c": RuntimeError("maximum not implemented for complex tensors.")}, numbers=False)  # fmt: skip
 minimum = elementwise("minimum", np.minimum, selects(lambda self, other: 1 - _half(self > other, self) - _half(self >= other, self)),
                       selects(lambda self, other: 1 - _half(other > self, self) - _half(other >= self, self)), floats=False,
-                      refuses={"c": RuntimeError("minimum not implemented for complex tensors.")})  # fmt: skip
+                      refuses={"c": RuntimeError("minimum not implemented for complex tensors.")}, numbers=False)  # fmt: skip
 
 
 def _half(condition: Any, like: Any) -> Any:
@@ -456,9 +456,9 @@ gt = opaque("gt", np.greater, np.greater, "input > other, element by element.", 
 ge = opaque("ge", np.greater_equal, np.greater_equal, "input ≥ other, element by element.", {"c": "ge_cpu"})
 eq = opaque("eq", np.equal, np.equal, "input = other, element by element.")
 ne = opaque("ne", np.not_equal, np.not_equal, "input ≠ other, element by element.")
-logical_and = opaque("logical_and", np.logical_and, np.logical_and, "Whether both are nonzero.")
-logical_or = opaque("logical_or", np.logical_or, np.logical_or, "Whether either is nonzero.")
-logical_xor = opaque("logical_xor", np.logical_xor, np.logical_xor, "Whether exactly one is nonzero.")
+logical_and = opaque("logical_and", np.logical_and, np.logical_and, "Whether both are nonzero.", numbers=False)
+logical_or = opaque("logical_or", np.logical_or, np.logical_or, "Whether either is nonzero.", numbers=False)
+logical_xor = opaque("logical_xor", np.logical_xor, np.logical_xor, "Whether exactly one is nonzero.", numbers=False)
 logical_not = opaque("logical_not", np.logical_not, np.logical_not, "Whether it is zero.")
 bitwise_and = opaque("bitwise_and", np.bitwise_and, np.bitwise_and, "Bits set in both.", {"f": "bitwise_and_cpu", "c": "bitwise_and_cpu"})
 bitwise_or = opaque("bitwise_or", np.bitwise_or, np.bitwise_or, "Bits set in either.", {"f": "bitwise_or_cpu", "c": "bitwise_or_cpu"})

@@ -361,6 +361,9 @@ class aminmax_result(NamedTuple):
     min: Tensor
     max: Tensor
 
+    def __repr__(self) -> str:
+        return max_result.__repr__(self)  # type: ignore[arg-type]
+
 
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: Any = None) -> Any:
     """The smallest and the largest value, of all or along a dim."""

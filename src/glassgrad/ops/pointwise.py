@@ -13,6 +13,7 @@ from ..tensor import Tensor
 from . import arrays
 from .declare import elementwise, linear, opaque, selects, vjp
 from .elementwise import pow
+from .extremes import max_result
 from .numpy_protocol import FUNCTIONS, _tensor
 from .reductions import axes, spread, sum
 from .runtime import conj, into, is_complex, number_as
@@ -90,19 +91,20 @@ def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) 
 fmax = elementwise("fmax", np.fmax, selects(lambda self, other: (self >= other) | np.isnan(other)), selects(lambda self,
 other: ~((self >= other) | np.isnan(other))),
                    floats=False, doc="The larger of the two; where one is NaN, the other.",
-                   refuses={"c": RuntimeError("fmax not implemented for complex tensors.")})  # fmt: skip
+                   refuses={"c": RuntimeError("fmax not implemented for complex tensors.")}, numbers=False)  # fmt: skip
 fmin = elementwise("fmin", np.fmin, selects(lambda self, other: (self <= other) | np.isnan(other)), selects(lambda self,
 other: ~((self <= other) | np.isnan(other))),
                    floats=False, doc="The smaller of the two; where one is NaN, the other.",
-                   refuses={"c": RuntimeError("fmin not implemented for complex tensors.")})  # fmt: skip
+                   refuses={"c": RuntimeError("fmin not implemented for complex tensors.")}, numbers=False)  # fmt: skip
 copysign = elementwise("copysign", np.copysign, lambda self, result: _turn(self, result), 0, refuses={"c": "copysign_cpu"},
                        doc="The size of the first with the sign of the second.")  # fmt: skip
 logaddexp2 = elementwise("logaddexp2", np.logaddexp2, lambda self, result: np.exp2(self - result), lambda other, result: np.exp2(other - result),
                          node="Logaddexp2Backward0", floats=False, doc="log₂(2^input + 2^other), without overflow.",
-                         refuses={"i": "logaddexp2_cpu", "b": "logaddexp2_cpu", "c": "logaddexp2_cpu"})  # fmt: skip
-nextafter = opaque("nextafter", np.nextafter, np.nextafter, "The next number after `input` towards `other`.", {"i": "nextafter_cpu", "b": "nextafter_cpu"})
-gcd = opaque("gcd", np.gcd, np.gcd, "The greatest common divisor.", {"f": "gcd_cpu", "b": "gcd_cpu", "c": "gcd_cpu"})
-lcm = opaque("lcm", np.lcm, np.lcm, "The least common multiple.", {"f": "lcm_cpu", "b": "lcm_cpu", "c": "lcm_cpu"})
+                         refuses={"i": "logaddexp2_cpu", "b": "logaddexp2_cpu", "c": "logaddexp2_cpu"}, numbers=False)  # fmt: skip
+nextafter = opaque("nextafter", np.nextafter, np.nextafter, "The next number after `input` towards `other`.",
+                   {"i": "nextafter_cpu", "b": "nextafter_cpu"}, numbers=False)  # fmt: skip
+gcd = opaque("gcd", np.gcd, np.gcd, "The greatest common divisor.", {"f": "gcd_cpu", "b": "gcd_cpu", "c": "gcd_cpu"}, numbers=False)
+lcm = opaque("lcm", np.lcm, np.lcm, "The least common multiple.", {"f": "lcm_cpu", "b": "lcm_cpu", "c": "lcm_cpu"}, numbers=False)
 
 
 def _turn(self: Any, result: Any) -> Any:
@@ -144,6 +146,9 @@ class frexp_result(NamedTuple):
 
     mantissa: Tensor
     exponent: Tensor
+
+    def __repr__(self) -> str:
+        return max_result.__repr__(self)  # type: ignore[arg-type]
 
 
 def frexp(input: Tensor, *, out: Any = None) -> frexp_result:
