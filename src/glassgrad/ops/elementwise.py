@@ -16,7 +16,7 @@ from ..dtypes import NUMBERS, result_dtype
 from ..tensor import Tensor
 from . import arrays
 from .declare import elementwise, opaque, selects, vjp
-from .runtime import into, is_complex, number_as, saved_tensor
+from .runtime import into, is_complex, number_as, saved_tensor, tensors_only
 
 # ------------------------------------------------------------------------------------------------ arithmetic
 NO_BOOL_MINUS = RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
@@ -489,6 +489,7 @@ _floor_divide = elementwise("_floor_divide", np.floor_divide, _no_rule, _no_rule
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """|input - other| ≤ atol + rtol · |other|, element by element."""
+    tensors_only("isclose", ("input", "other"), (input, other))
     if input._data.dtype != other._data.dtype:
         raise RuntimeError(f"{input.dtype.type_name} did not match {other.dtype.type_name}")
     for name, value in (("rtol", rtol), ("atol", atol)):
@@ -503,11 +504,13 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are close; see `isclose`."""
+    tensors_only("allclose", ("input", "other"), (input, other))
     return bool(isclose(input, other, rtol, atol, equal_nan)._data.all())
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether both have the same shape and the same elements."""
+    tensors_only("equal", ("input", "other"), (input, other))
     return bool(np.array_equal(input._data, other._data))
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .. import errors
 from ..dtypes import NUMBERS, result_dtype
 from ..tensor import Tensor
 from . import arrays
@@ -16,7 +17,7 @@ from .elementwise import pow
 from .extremes import max_result
 from .numpy_protocol import FUNCTIONS, _tensor
 from .reductions import axes, spread, sum
-from .runtime import conj, into, is_complex, number_as
+from .runtime import conj, into, is_complex, number_as, tensors_only
 from .shapes import conj as conj_
 from .shapes import to
 
@@ -114,6 +115,8 @@ def _turn(self: Any, result: Any) -> Any:
 
 def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
     """0 below 0, 1 above, and `values` at 0."""
+    tensors_only("heaviside", ("input", "values"), (input, values))
+    errors.common_shape(input._data.shape, values._data.shape)
     if input.dtype is not values.dtype:
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     if input.is_complex():

@@ -376,7 +376,10 @@ _triu = linear("_triu", lambda self, diagonal: np.triu(self, diagonal), lambda g
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two dims, as the last dim."""
     n = input._data.ndim
-    return _diagonal(input, offset, wrap_dim(dim1, n), wrap_dim(dim2, n))
+    first, second = wrap_dim(dim1, n), wrap_dim(dim2, n)
+    if first == second:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return _diagonal(input, offset, first, second)
 
 
 def linalg_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
