@@ -115,7 +115,7 @@ ROWS = [
       for mode in ("bilinear", "nearest", "bicubic") for padding in ("zeros", "border", "reflection") for aligned in (True, False)],
     # tables and attention
     row("embedding", lambda T, w: F(T).embedding(T.tensor([[0, 2], [2, 1]]), w), [((3, 2),)], "_embedding"),
-    row("embedding_bag", lambda T, w: F(T).embedding_bag(T.tensor([[0, 2], [2, 1]]), w), [((3, 2),)]),
+    row("embedding_bag", lambda T, w: F(T).embedding_bag(T.tensor([[0, 2], [2, 1]]), w), [((3, 2),)], "_gathered"),
     row("attention", lambda T, q, k, v: F(T).scaled_dot_product_attention(q, k, v), [((2, 3, 4), (2, 5, 4), (2, 5, 2))]),
     row("attention causal", lambda T, q, k, v: F(T).scaled_dot_product_attention(q, k, v, is_causal=True), [((1, 3, 4), (1, 3, 4), (1, 3, 2))]),
 ]  # fmt: skip

@@ -122,6 +122,8 @@ class RNNBase(Module):
         if input.dim() not in (2, 3):
             raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead")
         batched = input.dim() == 3
+        if self.mode == "LSTM" and isinstance(hx, Tensor):
+            hx = (hx[0], hx[1])
         given = hx if isinstance(hx, tuple) else () if hx is None else (hx,)
         if any(h.dim() != (3 if batched else 2) for h in given):
             h = next(h for h in given if h.dim() != (3 if batched else 2))

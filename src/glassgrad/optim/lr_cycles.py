@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from .optimizer import Optimizer
@@ -132,6 +133,20 @@ class CyclicLR(LRScheduler):
                     group["max_momentum"], group["base_momentum"] = high, low
         super().__init__(optimizer, last_epoch)
         self.base_lrs = each(base_lr)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of its numbers; of a `scale_fn` that is an object its attributes, a function is not kept."""
+        state = super().state_dict()
+        scale = state.pop("_scale_fn_custom")
+        return {**state, "_scale_fn_custom": None if scale is None or isinstance(scale, FunctionType) else dict(scale.__dict__)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over what `state_dict` gave."""
+        state = dict(state_dict)
+        scale = state.pop("_scale_fn_custom", None)
+        super().load_state_dict(state)
+        if scale is not None:
+            self._scale_fn_custom.__dict__.update(scale)
 
     def scale_fn(self, x: float) -> float:
         """How much of the height is left, in cycle or step x."""
