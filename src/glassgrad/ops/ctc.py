@@ -6,7 +6,8 @@ Source: A. Graves et al., "Connectionist temporal classification: labelling unse
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,8 @@ from .reductions import mean
 from .reductions import sum as sum_
 
 
-class Labels(NamedTuple):
+@dataclass(frozen=True)
+class Labels:
     """What a batch is to spell out: for each example its labels with blanks between and around them, and how many steps and labels count."""
 
     path: np.ndarray
