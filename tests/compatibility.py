@@ -20,7 +20,7 @@ NAMESPACES = ["torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch
 LIMITS = {
     "torch.load": "reads safetensors and PyTorch's files of tensors and plain containers; executes nothing; no mmap", "torch.save": "writes safetensors, no pickles: state dicts and containers, not modules",
     "torch.compile": "returns the function as it is", "torch.Tensor.to": "one device, the CPU", "torch.Tensor.cuda": "raises, as a CPU build does", "torch.Tensor.type": "types of the CPU",
-    "torch.nn.LSTM": "no proj_size", "torch.nn.Embedding": "no sparse gradients", "torch.nn.functional.embedding": "no sparse gradients", "torch.nn.EmbeddingBag": "no sparse gradients",
+    "torch.nn.Embedding": "no sparse gradients", "torch.nn.functional.embedding": "no sparse gradients", "torch.nn.EmbeddingBag": "no sparse gradients",
     "torch.gather": "no sparse gradients", "torch.Tensor.gather": "no sparse gradients", "torch.nn.AdaptiveMaxPool2d": "not inside vmap or forward mode",
     "torch.nn.functional.adaptive_max_pool2d": "not inside vmap or forward mode", "torch.as_strided": "its gradient takes the memory of contiguous tensors", "torch.norm": "norms of vectors: linalg.norm has the others",
     "torch.nn.Hardtanh": "without the deprecated names of its bounds", "torch.utils.data.DataLoader": "pin_memory warns that there is no accelerator",

@@ -152,6 +152,7 @@ ROWS = [
     row("meshgrid", lambda T, x, y: list(T.meshgrid(x, y, indexing="ij")), [((2,), (3,))]),
     row("clone", lambda T, x: x.clone() * x, MATRIX, "_clone"),
     row("contiguous", lambda T, x: x.transpose(0, -1).contiguous() * x.transpose(0, -1), MATRIX, "_in_order"),
+    row("channels last", lambda T, x: x.to(memory_format=T.channels_last) * x, [((2, 3, 2, 2),)], "_channels_last"),
     row("to", lambda T, x: x.to(T.float32).to(T.float64), MATRIX, "_to"),
     row("roll", lambda T, x: x.roll(1, -1) * x.roll(2), MATRIX, "_roll"),
     row("repeat", lambda T, x: x.repeat(2, 1, 3) * T.tile(x, (3,)), [((2, 3),), ((3,),)], "_repeat"),

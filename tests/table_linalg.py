@@ -54,6 +54,12 @@ ROWS = [
     linalg("cholesky_solve", lambda T, b, x: T.cholesky_solve(b, far(T, x).tril()), [((3, 2), (3, 3))]), linalg("cholesky_inverse", lambda T, x: T.cholesky_inverse(far(T, x).tril()), [((3, 3),)]),
     linalg("pinv", lambda T, x: L(T).pinv(apart(T, x)), SQUARE + WIDE + TALL, "_pinv"), linalg("pinv hermitian", lambda T, x: L(T).pinv(positive(T, x), hermitian=True), SQUARE),
     linalg("lstsq", lambda T, a, b: L(T).lstsq(apart(T, a), b).solution, [((3, 2), (3, 1)), ((2, 3), (2, 2)), ((3, 2), (3,))], "_lstsq"),
+    linalg("lu_factor", lambda T, x: list(L(T).lu_factor(far(T, x)))[0], SQUARE, "_lu"),
+    linalg("lu", lambda T, x: list(L(T).lu(apart(T, x.flip(-2))))[1:], SQUARE + WIDE + TALL),
+    linalg("lu_unpack", lambda T, x: list(T.lu_unpack(*L(T).lu_factor(far(T, x)))), SQUARE),
+    *[linalg(f"lu_solve {left} {adjoint}", lambda T, x, b, left=left, adjoint=adjoint: L(T).lu_solve(
+        *L(T).lu_factor(far(T, x.flip(-2))), b if left else b.mT, left=left, adjoint=adjoint), [((3, 3), (3, 2)), ((2, 2, 2), (2, 1))])
+      for left in (True, False) for adjoint in (True, False)],
     linalg("matrix_exp", lambda T, x: L(T).matrix_exp(x * 2), SQUARE, "_matrix_exp"),
     linalg("eigh", lambda T, x: L(T).eigh(positive(T, x))[0], SQUARE, "_eigh_values"), linalg("eigvalsh", lambda T, x: L(T).eigvalsh(positive(T, x), "U"), SQUARE),
     linalg("eigh vectors", lambda T, x: unsigned(L(T).eigh(positive(T, x))[1]), SQUARE, "_eigh_vectors"),
@@ -78,6 +84,7 @@ ROWS = [
 ]  # fmt: skip
 # put together here from operations that show what they do, one node in PyTorch, or the other way round
 OTHER_NODES = {
+    "lu", "lu_unpack", *(f"lu_solve {left} {adjoint}" for left in (True, False) for adjoint in (True, False)),
     "solve from the right", "solve_triangular from the right", "logdet", "cholesky_solve", "cholesky_inverse", "cholesky upper", "eigvals", "eig vectors", "qr wide", "triangular_solve", "multi_dot", "chain_matmul", "cond", "cond nuc",
     "tensorinv", "tensorsolve", "householder_product", "vander", "matrix_norm", *[f"norm {o}" for o in (1, -1, float("inf"), -float("inf"), 2, -2)], "matrix_power -2", "matrix_power 1", "lstsq", "svd",
 }  # fmt: skip

@@ -108,15 +108,26 @@ ROWS = [
     row("interpolate trilinear", lambda T, x: F(T).interpolate(x, 3, mode="trilinear"), [((1, 1, 2, 3, 2),)], "_upsample_trilinear3d"),
     *[row(f"interpolate {mode} {n}d", lambda T, x, mode=mode: F(T).interpolate(x, scale_factor=1.5, mode=mode), [((1, 2, *(3, 2, 4)[:n]),)],
           f"_upsample_{mode.replace('-', '_')}{n}d") for mode in ("nearest", "nearest-exact") for n in (1, 2, 3)],
+    row("affine_grid", lambda T, x: F(T).affine_grid(x, (2, 1, 2, 3), align_corners=False), [((2, 2, 3),)]),
+    row("affine_grid 3d", lambda T, x: F(T).affine_grid(x, (1, 1, 2, 1, 3), align_corners=True), [((1, 3, 4),)]),
+    *[row(f"grid_sample {mode} {padding} {aligned}", lambda T, x, g, mode=mode, padding=padding, aligned=aligned: F(T).grid_sample(x, g, mode, padding, aligned),
+          [((2, 3, 4, 3), (2, 2, 3, 2)), *([] if mode == "bicubic" else [((1, 2, 3, 2, 2), (1, 2, 1, 2, 3))])], smooth=mode != "nearest")
+      for mode in ("bilinear", "nearest", "bicubic") for padding in ("zeros", "border", "reflection") for aligned in (True, False)],
     # tables and attention
     row("embedding", lambda T, w: F(T).embedding(T.tensor([[0, 2], [2, 1]]), w), [((3, 2),)], "_embedding"),
-    row("embedding_bag", lambda T, w: F(T).embedding_bag(T.tensor([[0, 2], [2, 1]]), w), [((3, 2),)]),
+    row("embedding_bag", lambda T, w: F(T).embedding_bag(T.tensor([[0, 2], [2, 1]]), w), [((3, 2),)], "_gathered"),
     row("attention", lambda T, q, k, v: F(T).scaled_dot_product_attention(q, k, v), [((2, 3, 4), (2, 5, 4), (2, 5, 2))]),
     row("attention causal", lambda T, q, k, v: F(T).scaled_dot_product_attention(q, k, v, is_causal=True), [((1, 3, 4), (1, 3, 4), (1, 3, 2))]),
 ]  # fmt: skip
 
 UNTABLED = {
+    "_ctc_loss": "PyTorch has no second derivative of it: programs.txt", "_ctc_slopes": "the derivative of ctc_loss: likewise",
     "_spread_sums": "the transpose of window sums: reached by second derivatives", "_window_sums": "likewise",
     "_hardsigmoid": "PyTorch has no second derivative of it: test_nn_functional.py",
     **{f"_adaptive_max{n}d": "takes arrays only: test_nn_functional.py" for n in (2, 3)},
+}
+
+OTHER_NODES = {  # see test_ops
+    "affine_grid", "affine_grid 3d",
+    *(r.name for r in ROWS if r.name.startswith("grid_sample")),
 }

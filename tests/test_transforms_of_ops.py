@@ -78,9 +78,9 @@ def directions(row, sample):
     return [rng.normal(size=a.shape) for a in row.inputs(sample)]
 
 
-# PyTorch has no forward mode for the first; what it gives for the others is not what differences give (test_linalg.py, test_later_ops.py)
+# PyTorch has no forward mode for the first, nor for grid_sample; what it gives for the others is not what differences give (test_linalg.py, test_later_ops.py)
 NOT_FORWARD = ("embedding_bag", "scatter_reduce prod", "scatter_reduce prod without self", "triangular_solve", "cholesky_inverse")
-FORWARD = [r for r in ROWS if r.name not in NOT_FORWARD]
+FORWARD = [r for r in ROWS if r.name not in NOT_FORWARD and not r.name.startswith("grid_sample")]
 
 
 @pytest.mark.parametrize("row", FORWARD, ids=lambda r: r.name.replace(" ", "_"))

@@ -11,9 +11,11 @@ from .backends import (
     compile,
     get_default_device,
     get_float32_matmul_precision,
+    get_num_threads,
     is_deterministic_algorithms_warn_only_enabled,
     set_default_device,
     set_float32_matmul_precision,
+    set_num_threads,
     use_deterministic_algorithms,
 )  # fmt: skip
 from .dtypes import (
@@ -154,6 +156,7 @@ from .ops.elementwise import (
 from .ops.extremes import amax, amin, argmax, argmin
 from .ops.extremes import max_ as max
 from .ops.extremes import min_ as min
+from .ops.formats import clone
 from .ops.gathers import argsort, gather, index_select, sort, take_along_dim, topk
 from .ops.indexing import index_put, masked_fill, masked_select, narrow, select
 from .ops.joins import cat, chunk, column_stack, concat, concatenate, diff, dstack, hstack, stack, unbind, vstack
@@ -204,7 +207,6 @@ from .ops.shapes import (
     broadcast_shapes,
     broadcast_tensors,
     broadcast_to,
-    clone,
     conj,
     diagonal,
     flatten,
@@ -231,7 +233,7 @@ from .ops.shapes import (
     unflatten,
     unsqueeze,
 )  # fmt: skip
-from .placement import Size, device, layout, strided
+from .placement import Size, channels_last, channels_last_3d, contiguous_format, device, layout, memory_format, preserve_format, strided
 from .printing import set_printoptions
 from .queries import (
     detach,

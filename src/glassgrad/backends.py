@@ -1,5 +1,6 @@
 """`backends` and determinism as a CPU build answers: no accelerator, and every algorithm here is deterministic."""
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,6 +52,26 @@ def set_default_device(device: Any) -> None:
         raise AssertionError("Torch not compiled with CUDA enabled" if kind == "cuda" else f"glassgrad has one device, the CPU, and not {device!r}")
 
 
+def get_num_threads() -> int:
+    """How many threads an operation may use: as many as NumPy's library takes, which is asked for outside (OMP_NUM_THREADS), or those set here."""
+    return _threads.get("count") or os.cpu_count() or 1
+
+
+def set_num_threads(num: int) -> None:
+    """Remembers a number of threads; NumPy's library reads its own from the environment when it is loaded, and nothing else here runs in threads.
+
+    >>> import glassgrad as gg
+    >>> gg.set_num_threads(1); gg.get_num_threads()
+    1
+    """
+    if isinstance(num, bool) or not isinstance(num, int):
+        raise RuntimeError(f"set_num_threads expects an int, but got {type(num).__name__}")
+    if num <= 0:
+        raise RuntimeError("set_num_threads expects a positive integer")
+    _threads["count"] = num
+
+
+_threads: dict[str, int] = {}
 _precision = {"float32": "highest"}
 
 

@@ -116,9 +116,11 @@ def as_dtype(value: Any) -> dtype:
     if value is int:
         return int64
     try:
+        if isinstance(value, str):
+            raise TypeError
         return FROM_NUMPY[np.dtype(value)]
     except (KeyError, TypeError):
-        raise TypeError(f"dtype must be a glassgrad dtype, not {value!r}") from None
+        raise TypeError(f"argument 'dtype' must be torch.dtype, not {type(value).__name__}") from None
 
 
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}

@@ -323,6 +323,16 @@ def broadcast_clash(a: tuple[int, ...], b: tuple[int, ...]) -> RuntimeError | No
     return None
 
 
+def common_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that two broadcast to, or PyTorch's error."""
+    clash = broadcast_clash(a, b) if a != b else None
+    if clash:
+        raise clash
+    longer, shorter = (a, b) if len(a) >= len(b) else (b, a)
+    lead = len(longer) - len(shorter)
+    return longer[:lead] + tuple(n if m == 1 else m for n, m in zip(longer[lead:], shorter))
+
+
 def argument(op: str, name: str, position: int, expected: str, got: Any) -> TypeError:
     return explain(
         TypeError(f"{op}(): argument '{name}' (position {position}) must be {expected}, not {type(got).__name__}"),

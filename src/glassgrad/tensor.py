@@ -152,10 +152,6 @@ class Tensor:
         """The address of its first element."""
         return share(self).__array_interface__["data"][0]
 
-    def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Whether its elements lie in memory in order."""
-        return bool(self._data.flags.c_contiguous)
-
     def is_floating_point(self) -> bool:
         """Whether its dtype is a floating one."""
         return self._data.dtype.kind == "f"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -120,7 +121,10 @@ class MultiheadAttention(Module):
         if width != self.embed_dim:
             raise AssertionError(f"was expecting embedding dimension of {self.embed_dim}, but got {width}")
         if key.shape[:2] != value.shape[:2]:
-            raise AssertionError(f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}")
+            raise AssertionError(
+                f"key shape {key.shape} does not match value shape {value.shape}" if self._qkv_same_embed_dim
+                else f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
+            )  # fmt: skip
         q, k, v = self._projected(query, key, value)
         mask = self._mask(attn_mask, key_padding_mask, steps, key.shape[0], n, query.dtype)
         if self.bias_k is not None:
@@ -263,6 +267,22 @@ class TransformerDecoderLayer(Module):
         return _residual(tgt, [(own, self.norm1), (other, self.norm2), (feed, self.norm3)], self.norm_first)
 
 
+def _no_fast_path(layer: Any) -> str:
+    """Why PyTorch would not take its shortcut for padded batches; here there is none, and its warning is kept."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return "encoder_layer was not TransformerEncoderLayer"
+    attention: Any = layer.self_attn
+    found = [
+        (layer.norm_first, "encoder_layer.norm_first was True"),
+        (not attention.batch_first, "encoder_layer.self_attn.batch_first was not True(use batch_first for better inference performance)"),
+        (attention.in_proj_bias is None, "encoder_layer.self_attn was passed bias=False"),
+        (layer.activation not in (F.relu, F.gelu), "encoder_layer.activation_relu_or_gelu was not True"),
+        (layer.norm1.eps != layer.norm2.eps, "norm1.eps was not equal to norm2.eps"),
+        (attention.num_heads % 2 == 1, "encoder_layer.self_attn.num_heads is odd"),
+    ]
+    return next((why for holds, why in found if holds), "")
+
+
 class TransformerEncoder(Module):
     """`num_layers` copies of a layer, one after another."""
 
@@ -270,6 +290,10 @@ class TransformerEncoder(Module):
         super().__init__()
         self.layers = ModuleList(copy.deepcopy(encoder_layer) for _ in range(num_layers))
         self.num_layers, self.norm = num_layers, norm
+        self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
+        why = _no_fast_path(encoder_layer) if enable_nested_tensor else ""
+        if why:
+            warnings.warn(f"enable_nested_tensor is True, but self.use_nested_tensor is False because {why}", stacklevel=2)
 
     def forward(self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool | None = None) -> Tensor:
         for layer in self.layers:

@@ -52,9 +52,11 @@ from ..ops.classification import (
 )
 from ..ops.contractions import pdist
 from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
+from ..ops.ctc import ctc_loss
 from ..ops.dropouts import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from ..ops.elementwise import relu_, sigmoid, tanh
 from ..ops.embeddings import embedding, embedding_bag, one_hot
+from ..ops.grids import affine_grid, grid_sample
 from ..ops.interpolation import interpolate, upsample
 from ..ops.linear import bilinear, linear
 from ..ops.losses import (

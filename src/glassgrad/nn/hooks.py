@@ -190,6 +190,12 @@ class BackwardHookFunction(Function):
         return args
 
 
+NO_INPUT_NEEDS = (
+    "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs require gradients. See "
+    "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook for more details."
+)
+
+
 class Around:
     """The backward hooks of one call: a node on the inputs and one on the outputs, with the module between them."""
 
@@ -243,7 +249,8 @@ class Around:
                         raise RuntimeError(f"Backward pre hook returned an invalid number of grad_output, got {len(found)}, but expected {count}")
                     self.grad_outputs = found
             grads = tuple(self.grad_outputs[i] for i in places or [])
-            if self.leads is None:  # nothing leads further: the hooks will not be met at the inputs
+            if self.leads is None and self.hooks:  # nothing leads further: the hooks will not be met at the inputs
+                warnings.warn(NO_INPUT_NEEDS, stacklevel=2)
                 self._finish((None,) * self.count, may_replace=False)
             return grads
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from ..dtypes import FROM_NUMPY
 from ..ops.random import get_rng_state, set_rng_state
 from ..parameter import Parameter
 from ..tensor import Tensor
@@ -43,13 +44,15 @@ class Lazy(Module):
         self.__dict__["_made_with"] = (args, kwargs)
         for name in self.names:
             setattr(self, name, UninitializedParameter())
+        self.__dict__["_began_as"] = FROM_NUMPY[next(iter(self._parameters.values()))._data.dtype]
 
     def _size(self, input: Tensor) -> int:
         return input.shape[1]
 
     def _made(self, size: int) -> Any:
         args, kwargs = self.__dict__["_made_with"]
-        return self.cls_to_become(size, *args, **kwargs)
+        now = FROM_NUMPY[next(iter(self._parameters.values()))._data.dtype]  # after .double() and its like
+        return self.cls_to_become(size, *args, **(kwargs if now is self.__dict__["_began_as"] else {**kwargs, "dtype": now}))
 
     def has_uninitialized_params(self) -> bool:
         """Whether the layer has not been called yet."""
@@ -64,6 +67,13 @@ class Lazy(Module):
         self.__dict__.update(own)
         self.__class__ = self.cls_to_become  # type: ignore[assignment]
         return self(*args, **kwargs)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Remembers a dtype for when the parameters are made."""
+        for p in self._parameters.values():
+            if isinstance(p, UninitializedParameter):
+                p._data = fn(Tensor._wrap(p._data))._data
+        return self
 
     def extra_repr(self) -> str:
         state = get_rng_state()

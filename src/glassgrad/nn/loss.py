@@ -56,6 +56,9 @@ class BCEWithLogitsLoss(Loss, function=F.binary_cross_entropy_with_logits, weigh
 class NLLLoss(Loss, function=F.nll_loss, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"): ...
 
 
+class CTCLoss(Loss, function=F.ctc_loss, blank=0, reduction="mean", zero_infinity=False): ...
+
+
 class CrossEntropyLoss(Loss, function=F.cross_entropy, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean",
                        label_smoothing=0.0): ...  # fmt: skip
 

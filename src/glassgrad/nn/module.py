@@ -344,7 +344,8 @@ class Module(Hooks, State):
         """Converts floating parameters and buffers to a dtype, in place; a device has to be the CPU. Takes (device), (dtype), (tensor)."""
         kind: Any = kwargs.pop("dtype", None)
         where: Any = kwargs.pop("device", None)
-        for option in ("non_blocking", "copy", "memory_format"):
+        format: Any = kwargs.pop("memory_format", None)
+        for option in ("non_blocking", "copy"):
             kwargs.pop(option, None)
         if kwargs:
             raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
@@ -357,11 +358,11 @@ class Module(Hooks, State):
                 where = a
         if where is not None:
             on_cpu(where)
-        if kind is None:
+        if kind is None and format is None:
             return self
-        if not (kind.is_floating_point or kind.is_complex):
+        if kind is not None and not (kind.is_floating_point or kind.is_complex):
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
-        return self._apply(lambda t: t.to(kind) if t.is_floating_point() or t.is_complex() else t)
+        return self._apply(lambda t: t.to(kind if t.is_floating_point() or t.is_complex() else None, memory_format=format if t.ndim in (4, 5) else None))
 
     def type(self, dst_type: Any) -> Any:
         """Converts all parameters and buffers to a type."""

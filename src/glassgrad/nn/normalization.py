@@ -53,6 +53,13 @@ class Running(Affine):
                 self.register_buffer(name, None)
         self.reset_parameters()
 
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: Any, *rest: Any) -> None:
+        """A state from before batches were counted, or without a version, leaves the count as it is."""
+        key = prefix + "num_batches_tracked"
+        if (local_metadata.get("version") or 0) < 2 and self.num_batches_tracked is not None:
+            state_dict.setdefault(key, self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
     def reset_running_stats(self) -> None:
         """Forgets the batches seen so far."""
         if self.track_running_stats:

@@ -53,17 +53,20 @@ class RNNBase(Module):
                 raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
             if proj_size >= hidden_size:
                 raise ValueError("proj_size has to be smaller than hidden_size")
-            raise NotImplementedError("glassgrad's LSTM has no projections: leave proj_size out, and put a Linear behind the layer")
+        if proj_size < 0:
+            raise ValueError("proj_size should be a positive integer or zero to disable projections")
         directions = 2 if bidirectional else 1
         self._names: list[list[str]] = []
         for layer in range(num_layers):
             for direction in range(directions):
                 suffix = f"l{layer}" + ("_reverse" if direction else "")
-                width = input_size if layer == 0 else hidden_size * directions
-                shapes: dict[str, tuple[int, ...]] = {f"weight_ih_{suffix}": (width,), f"weight_hh_{suffix}": (hidden_size,)}
-                shapes |= {f"bias_ih_{suffix}": (), f"bias_hh_{suffix}": ()} if bias else {}
-                for name, rest in shapes.items():
-                    setattr(self, name, Parameter(empty(self.gates * hidden_size, *rest, device=device, dtype=dtype)))
+                rows, state = self.gates * hidden_size, proj_size or hidden_size
+                width = input_size if layer == 0 else state * directions
+                shapes: dict[str, tuple[int, ...]] = {f"weight_ih_{suffix}": (rows, width), f"weight_hh_{suffix}": (rows, state)}
+                shapes |= {f"bias_ih_{suffix}": (rows,), f"bias_hh_{suffix}": (rows,)} if bias else {}
+                shapes |= {f"weight_hr_{suffix}": (proj_size, hidden_size)} if proj_size else {}
+                for name, shape in shapes.items():
+                    setattr(self, name, Parameter(empty(*shape, device=device, dtype=dtype)))
                 self._names.append(list(shapes))
         self.reset_parameters()
 
@@ -80,22 +83,25 @@ class RNNBase(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
-        for name, usual in (("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0), ("bidirectional", False)):
+        for name, usual in (("proj_size", 0), ("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0), ("bidirectional", False)):
             if getattr(self, name) != usual:
                 text += f", {name}={getattr(self, name)}"
         return text
 
     # ------------------------------------------------------------------------------------------------ forward
+    def _shapes(self, batch: int) -> list[tuple[int, ...]]:
+        """Of the states: (layers · directions, batch, hidden); a projected one is smaller."""
+        widths = [self.proj_size or self.hidden_size, self.hidden_size][: 2 if self.mode == "LSTM" else 1]
+        return [(self.num_layers * (2 if self.bidirectional else 1), batch, width) for width in widths]
+
     def _first(self, hx: Any, batch: int, like: Tensor) -> tuple[Tensor, ...]:
-        """The states that the sequence begins with: (layers · directions, batch, hidden), zeros where none are given."""
-        shape = (self.num_layers * (2 if self.bidirectional else 1), batch, self.hidden_size)
+        """The states that the sequence begins with: zeros where none are given."""
         if hx is None:
-            return (zeros(*shape, dtype=like.dtype),) * (2 if self.mode == "LSTM" else 1)
+            return tuple(zeros(*shape, dtype=like.dtype) for shape in self._shapes(batch))
         return hx if isinstance(hx, tuple) else (hx,)
 
     def _check_states(self, states: tuple[Tensor, ...], batch: int) -> None:
-        want = (self.num_layers * (2 if self.bidirectional else 1), batch, self.hidden_size)
-        for i, h in enumerate(states):
+        for i, (h, want) in enumerate(zip(states, self._shapes(batch))):
             if tuple(h.shape) != want:
                 name = f"hidden[{i}]" if len(states) > 1 else "hidden"
                 raise RuntimeError(f"Expected {name} size {want}, got {list(h.shape)}")
@@ -116,6 +122,8 @@ class RNNBase(Module):
         if input.dim() not in (2, 3):
             raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead")
         batched = input.dim() == 3
+        if self.mode == "LSTM" and isinstance(hx, Tensor):
+            hx = (hx[0], hx[1])
         given = hx if isinstance(hx, tuple) else () if hx is None else (hx,)
         if any(h.dim() != (3 if batched else 2) for h in given):
             h = next(h for h in given if h.dim() != (3 if batched else 2))
@@ -163,7 +171,9 @@ class RNNBase(Module):
             for direction in range(directions):
                 k = layer * directions + direction
                 own = self._parameters
-                weights = [own[name] for name in self._names[k]] + [None] * (0 if self.bias else 2)
+                weights: list[Any] = [own[name] for name in self._names[k]]
+                if not self.bias:
+                    weights[2:2] = [None, None]
                 given = _turned(x, lengths) if direction else x
                 found = self._run(given, [s[k] for s in states], weights)
                 outs.append(_turned(found[0], lengths) if direction else found[0])
@@ -239,7 +249,7 @@ class LSTM(RNNBase):
     mode, gates = "LSTM", 4
 
     def _run(self, x: Tensor, first: list[Tensor], weights: list[Any]) -> tuple[Tensor, ...]:
-        return recurrent.LSTMLayer.apply(x, *first, *weights)
+        return recurrent.projected(x, *first, *weights) if self.proj_size else recurrent.LSTMLayer.apply(x, *first, *weights)
 
 
 class GRU(RNNBase):

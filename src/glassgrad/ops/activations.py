@@ -289,7 +289,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     `hard` gives a one-hot sample whose gradient is that of the soft one. Source: E. Jang et al., "Categorical reparameterization with
     Gumbel-softmax", 2017.
     """
-    gumbels = -zeros_like(logits).exponential_().log()
+    gumbels = -logits.detach().new_zeros(tuple(logits.shape)).exponential_().log()
     soft = softmax((logits + gumbels) / tau, dim)
     if not hard:
         return soft

@@ -16,6 +16,7 @@ from . import arrays
 from .creation import as_tensor, zeros
 from .declare import linear, vjp
 from .elementwise import div, mul
+from .formats import clone
 from .indexing import _placed, narrow, select
 from .joins import cat, split, stack
 from .numpy_protocol import FUNCTIONS
@@ -23,7 +24,6 @@ from .reductions import cumprod, cumsum, mean
 from .reductions import sum as sum_
 from .runtime import into
 from .shapes import (
-    clone,
     diagonal,
     flip,
     meshgrid,

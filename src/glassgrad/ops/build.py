@@ -80,7 +80,7 @@ def build(op: Op) -> None:
     call.__module__ = "glassgrad"
     call.__doc__ = op.doc or docstring(op.name, op.floats, len(op.tensors) > 1)
     call.__signature__ = _python_signature(op)  # type: ignore[attr-defined]
-    call.op = op  # type: ignore[attr-defined]
+    call.op, call.numbers = op, op.numbers  # type: ignore[attr-defined]
 
 
 def _first_call(*args: Any, **kwargs: Any) -> Any:
@@ -289,7 +289,8 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
     statics_tuple = "(" + "".join(s + ", " for s in op.statics) + ")"
     tail = "".join(", " + s for s in op.statics)
     passed = ", ".join(_public(p.name) for p in op.params)
-    lines = [f"if out is not None: return into(out, call({passed}), {inputs.rstrip(',')})"]
+    kept = ", same=True" if op.kind == "elementwise" and len(op.tensors) == 1 and not op.floats else ""
+    lines = [f"if out is not None: return into(out, call({passed}), {inputs.rstrip(',')}{kept})"]
     if op.kind == "elementwise" and len(op.tensors) <= 2:
         generally = f"return general(OP, ({inputs}), {statics_tuple})"
         lines += ["try:", "    a_self = input._data", "    k = type(a_self)"]
@@ -320,9 +321,11 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
                 f"        else: {generally}",
                 f"        r = forward(a_self, a_{b}{tail})",
                 "        number = False",
-                "    elif kind_of in REALS and (k is f32 or k is f64 or (k is ndarray and ((d := a_self.dtype) is F32 or d is F64))):",
-                f"        r = forward(a_self, {b}{tail})",
-                "        number = True",
+                *([
+                    "    elif kind_of in REALS and (k is f32 or k is f64 or (k is ndarray and ((d := a_self.dtype) is F32 or d is F64))):",
+                    f"        r = forward(a_self, {b}{tail})",
+                    "        number = True",
+                ] if op.numbers else []),
                 f"    else: {generally}",
             ]
             both = _make_node(op, saves, shapes, statics)

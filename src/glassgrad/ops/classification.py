@@ -307,8 +307,7 @@ def kl_div(
     if log_target:
         values = e.exp(target) * (target - input)
     else:
-        entropy = where(target > 0, target * e.log(where(target > 0, target, zeros_like(target) + 1)), target * 0)
-        values = entropy - target * input
+        values = target.xlogy(target) - target * input
     if reduction == "batchmean":
         return sum_(values) / (input.shape[0] if input.ndim else 1)
     return finish(values, reduction)

@@ -30,16 +30,16 @@ from ..tensor import Tensor
 from .build import build
 from .levels import Layer, levels_of, running, told_apart
 from .op import OPS, UFUNCS, Op
-from .runtime import any_needs, as_operand, into, number_as, refuse_kind
+from .runtime import any_needs, as_operand, into, number_as, refuse_kind, tensors_only
 
 
 def elementwise(name: str, forward: Any, *derivatives: Any, node: str | None = None, ufunc: Any = None, floats: bool = True,
                 doc: str | None = None, method: bool = True, refuses: dict[str, Any] | None = None,
-                shows: dict[str, Any] | None = None) -> Any:  # fmt: skip
+                shows: dict[str, Any] | None = None, numbers: bool = True) -> Any:  # fmt: skip
     """An op that acts on each element: `derivatives` of the result by each input, as numbers or functions.
 
-    `floats` says that integers become floating first (sin, but not add). `refuses` names the kinds of dtype that PyTorch
-    refuses (NumPy's letters: b, i, f, c; "*b" where one bool operand is enough): its kernel's name, or the exception.
+    `floats` says that integers become floating first (sin, but not add); without `numbers` it takes tensors only (maximum). `refuses` names the
+    kinds of dtype that PyTorch refuses (NumPy's letters: b, i, f, c; "*b" where one bool operand is enough): its kernel's name, or the exception.
     """
     params = _params(forward, len(derivatives))
     params[0] = params[0].replace(name="self")
@@ -47,7 +47,7 @@ def elementwise(name: str, forward: Any, *derivatives: Any, node: str | None = N
     rules = dict(zip(tensors, derivatives))
     if ufunc is None and isinstance(forward, np.ufunc):
         ufunc = forward
-    return _declare(name, "elementwise", forward, rules, params, tensors, node, ufunc, floats, True, False, doc, method, refuses, shows)
+    return _declare(name, "elementwise", forward, rules, params, tensors, node, ufunc, floats, True, False, doc, method, refuses, shows, numbers)
 
 
 def selects(rule: Any) -> Any:
@@ -81,9 +81,9 @@ def _params(forward: Any, tensors: int) -> list[inspect.Parameter]:
 
 def _declare(name: str, kind: str, forward: Any, rules: dict[str, Any], params: list[inspect.Parameter], tensors: tuple[str, ...],
              node: str | None, ufunc: Any, floats: bool, broadcast: bool, view: bool, doc: str | None, method: bool,
-             refuses: dict[str, Any] | None = None, shows: dict[str, Any] | None = None) -> Any:  # fmt: skip
+             refuses: dict[str, Any] | None = None, shows: dict[str, Any] | None = None, numbers: bool = True) -> Any:  # fmt: skip
     node = node or "".join(part.capitalize() for part in name.split("_")) + "Backward0"
-    op = Op(name, kind, forward, rules, params, tensors, node, ufunc, floats, broadcast, view, doc, refuses, shows)
+    op = Op(name, kind, forward, rules, params, tensors, node, ufunc, floats, broadcast, view, doc, refuses, shows, numbers)
     build(op)
     if name in OPS:
         raise ValueError(f"an op named {name!r} is declared twice")
@@ -95,8 +95,8 @@ def _declare(name: str, kind: str, forward: Any, rules: dict[str, Any], params: 
     return op.call
 
 
-def opaque(name: str, forward: Any, ufunc: Any = None, doc: str | None = None, refuses: dict[str, Any] | None = None) -> Any:
-    """An op without a derivative: its result never requires grad. Inputs and `refuses` as for an elementwise op."""
+def opaque(name: str, forward: Any, ufunc: Any = None, doc: str | None = None, refuses: dict[str, Any] | None = None, numbers: bool = True) -> Any:
+    """An op without a derivative: its result never requires grad. Inputs, `refuses` and `numbers` as for an elementwise op."""
 
     def compute(values: tuple[Any, ...], out: Any) -> Any:
         operands = [as_operand(v) for v in values]
@@ -104,6 +104,8 @@ def opaque(name: str, forward: Any, ufunc: Any = None, doc: str | None = None, r
             raise errors.argument(name, "input", 1, "Tensor", values[0])
         if any(o is None for o in operands):
             return NotImplemented
+        if not numbers:
+            tensors_only(name, ("input", "other"), operands)
         datas = [o._data if isinstance(o, Tensor) else o for o in operands]
         dtype = datas[0].dtype if len(datas) == 1 or getattr(datas[1], "dtype", None) is getattr(datas[0], "dtype", 0) else result_dtype(datas)
         if refuses:
@@ -132,6 +134,7 @@ def opaque(name: str, forward: Any, ufunc: Any = None, doc: str | None = None, r
     call.__name__ = call.__qualname__ = name
     call.__module__ = "glassgrad"
     call.__doc__ = doc
+    call.numbers = numbers  # type: ignore[attr-defined]
     if ufunc is not None:
         UFUNCS[ufunc] = call
     setattr(Tensor, name, call)

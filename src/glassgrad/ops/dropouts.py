@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 
 from .. import errors
 from ..tensor import Tensor
-from .creation import ones
+from .creation import ones, ones_like
 from .elementwise import add, mul
 from .random import bernoulli_
 
 ALPHA = 1.7580993408473766  # what selu tends to far below 0, with the sign changed
 
 
-def _noise(input: Tensor, shape: tuple[int, ...], keep: float) -> Tensor:
-    """1 with the probability `keep`, else 0."""
-    return bernoulli_(ones(*shape, dtype=input.dtype), keep)
+def _noise(input: Tensor, shape: tuple[int, ...] | None, keep: float) -> Tensor:
+    """1 with the probability `keep`, else 0; without a shape, of the input's and laid out as it is."""
+    return bernoulli_(ones_like(input.detach()) if shape is None else ones(shape, dtype=input.dtype), keep)
 
 
 def _probability(p: float) -> None:
@@ -25,13 +26,13 @@ def _probability(p: float) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
-def _apply(input: Tensor, shape: tuple[int, ...], p: float, training: bool, inplace: bool) -> Tensor:
+def _apply(input: Tensor, shape: tuple[int, ...] | None, p: float, training: bool, inplace: bool) -> Tensor:
     _probability(p)
     if p == 0 or not training or input.numel() == 0:
         return input
-    if not input.is_floating_point() and not input.is_complex():
+    if p < 1 and not input.is_floating_point() and not input.is_complex():
         raise RuntimeError(f"result type Float can't be cast to the desired output type {input.dtype.type_name}")
-    noise = input.new_zeros(shape) if p == 1 else _noise(input, shape, 1 - p).div_(1 - p)
+    noise = input.new_zeros(input.shape if shape is None else shape) if p == 1 else _noise(input, shape, 1 - p).div_(1 - p)
     return input.mul_(noise) if inplace else mul(input, noise)
 
 
@@ -54,7 +55,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     """
     if not isinstance(input, Tensor):
         raise errors.argument("dropout", "input", 1, "Tensor", input)
-    return _apply(input, tuple(input.shape), p, training, inplace)
+    return _apply(input, None, p, training, inplace)
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -74,23 +75,41 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each channel of (N, C, H, W) 0 with probability p."""
     _probability(p)
+    _warn_of_dims("dropout2d", input, (3, 4), "channel-wise dropout on inputs with 2 spatial dimensions, a channel dimension, and an optional batch "
+                  "dimension (i.e. 3D or 4D inputs).")  # fmt: skip
+    if input.ndim == 3:
+        warnings.warn(
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input is interpreted as shape "
+            "(N, C, L), where C is the channel dim. This behavior will change in a future release to interpret the input as one without a batch dimension, "
+            "i.e. shape (C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead.", stacklevel=2,
+        )  # fmt: skip
     return _apply(input, _channels(input), p, training, inplace) if training else input
+
+
+def _warn_of_dims(name: str, input: Tensor, usual: tuple[int, int], provides: str) -> None:
+    if input.ndim not in usual:
+        warnings.warn(
+            f"{name}: Received a {input.ndim}-D input to {name}, which is deprecated and will result in an error in a future release. To retain the behavior "
+            f"and silence this warning, please use dropout instead. Note that {name} exists to provide {provides}", stacklevel=3,
+        )  # fmt: skip
 
 
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each channel of (N, C, D, H, W) or (C, D, H, W) 0 with probability p."""
     _probability(p)
+    _warn_of_dims("dropout3d", input, (4, 5), "channel-wise dropout on inputs with 3 spatial dimensions, a channel dimension, and an optional batch "
+                  "dimension (i.e. 4D or 5D inputs).")  # fmt: skip
     x = input if input.ndim == 5 else input.unsqueeze(0)
     out = _apply(x, _channels(x), p, training, inplace)
     return out if input.ndim == 5 else out.squeeze(0)
 
 
-def _alpha(input: Tensor, shape: tuple[int, ...], p: float, training: bool, inplace: bool) -> Tensor:
+def _alpha(input: Tensor, shape: tuple[int, ...] | None, p: float, training: bool, inplace: bool) -> Tensor:
     _probability(p)
     if p == 0 or not training or input.numel() == 0:
         return input
     if p == 1:
-        return mul(input, input.new_zeros(shape))
+        return mul(input, input.new_zeros(input.shape if shape is None else shape))
     noise = _noise(input, shape, 1 - p)
     a = 1.0 / math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
     shift = Tensor._wrap(np.asarray((noise._data - 1) * (ALPHA * a) + ALPHA * a * p, input._data.dtype))
@@ -100,9 +119,9 @@ def _alpha(input: Tensor, shape: tuple[int, ...], p: float, training: bool, inpl
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """Dropout for selu: dropped elements take its lower limit, and mean and variance stay."""
-    return _alpha(input, tuple(input.shape), p, training, inplace)
+    return _alpha(input, None, p, training, inplace)
 
 
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """`alpha_dropout` of whole channels."""
-    return _alpha(input, _channels(input), p, training, inplace)
+    return _alpha(input, _channels(input) if training and p > 0 else None, p, training, inplace)

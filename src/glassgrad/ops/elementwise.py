@@ -16,7 +16,7 @@ from ..dtypes import NUMBERS, result_dtype
 from ..tensor import Tensor
 from . import arrays
 from .declare import elementwise, opaque, selects, vjp
-from .runtime import into, is_complex, number_as, saved_tensor
+from .runtime import into, is_complex, number_as, saved_tensor, tensors_only
 
 # ------------------------------------------------------------------------------------------------ arithmetic
 NO_BOOL_MINUS = RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
@@ -115,7 +115,7 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
             other = other.item() if isinstance(other, np.generic) else other
         else:
             return NotImplemented
-    if input._data.dtype.kind in "iub":
+    if input._data.dtype.kind in "iub" or type(other) is complex and input._data.dtype.kind == "f":
         dtype = result_dtype([input._data, other])
         return sub(_typed(other, dtype) if dtype.kind in "fc" else Tensor._wrap(number_as(other, dtype)), input, alpha=alpha)
     return rsub_number(input if alpha == 1 else mul(input, alpha), other)
@@ -201,7 +201,7 @@ def _power_of_number(base: Any, exponent: Any) -> Any:
 def _slope_by_base(self: Any, result: Any, base: Any) -> Any:
     if base == 0:
         return np.where(self >= 0, 0 * result, -math.inf * result)
-    return result * (math.log(base) if base > 0 else math.nan)
+    return result * (np.log(base) if type(base) is complex else math.log(base) if base > 0 else math.nan)
 
 
 pow_base = elementwise("_pow_base", lambda exponent, base: _power_of_number(base, exponent), _slope_by_base,
@@ -253,7 +253,7 @@ log2 = smooth("log2", np.log2, math.log2, lambda self: 1 / (math.log(2) * self))
 logaddexp = elementwise("logaddexp", lambda self, other: np.log(np.exp(self) + np.exp(other)) if is_complex(self) else np.logaddexp(self, other),
                         lambda self, result: np.exp(self - result), lambda other, result: np.exp(other - result),
                         ufunc=np.logaddexp, floats=False, doc="log(e^input + e^other), without overflow.",
-                        refuses={"i": "logaddexp_cpu", "b": "logaddexp_cpu"})  # fmt: skip
+                        refuses={"i": "logaddexp_cpu", "b": "logaddexp_cpu"}, numbers=False)  # fmt: skip
 log10 = smooth("log10", np.log10, math.log10, lambda self: 1 / (math.log(10) * self))
 def _sigmoid(self: Any) -> Any:
     if type(self) is np.float32 and self > -80:
@@ -288,10 +288,10 @@ def _radius2(x: Any, y: Any) -> Any:
 
 
 atan2 = elementwise("atan2", np.arctan2, lambda self, other: other / _radius2(self, other),
-                    lambda self, other: -self / _radius2(self, other), refuses={"c": "atan2_cpu"})  # fmt: skip
+                    lambda self, other: -self / _radius2(self, other), refuses={"c": "atan2_cpu"}, numbers=False)  # fmt: skip
 hypot = elementwise("hypot", np.hypot, lambda self, result: self / result, lambda other, result: other / result,
                     floats=False, doc="√(input² + other²), without overflow.",
-                    refuses={"i": "hypot_cpu", "b": "hypot_cpu", "c": "hypot_cpu"})  # fmt: skip
+                    refuses={"i": "hypot_cpu", "b": "hypot_cpu", "c": "hypot_cpu"}, numbers=False)  # fmt: skip
 deg2rad = elementwise("deg2rad", np.deg2rad, math.pi / 180, node="Deg2RadBackward0", doc="π/180 · input: degrees as radians.",
                       refuses={"c": RuntimeError("deg2rad is not supported for complex tensors.")})  # fmt: skip
 rad2deg = elementwise("rad2deg", np.rad2deg, 180 / math.pi, node="Rad2DegBackward0", doc="180/π · input: radians as degrees.",
@@ -300,7 +300,7 @@ sinh = smooth("sinh", np.sinh, math.sinh, lambda self: np.cosh(self))
 cosh = smooth("cosh", np.cosh, math.cosh, lambda self: np.sinh(self))
 tanh = smooth("tanh", np.tanh, math.tanh, lambda result: 1 - result * result)
 asinh = smooth("asinh", np.arcsinh, math.asinh, lambda self: 1 / np.sqrt(1 + self * self))
-acosh = smooth("acosh", np.arccosh, math.acosh, lambda self: 1 / (np.sqrt(self - 1) * np.sqrt(self + 1)))
+acosh = smooth("acosh", np.arccosh, math.acosh, lambda self: 1 / (np.sqrt(self - 1) * np.sqrt(self + 1) if is_complex(self) else np.sqrt(self * self - 1)))
 atanh = smooth("atanh", np.arctanh, math.atanh, lambda self: 1 / (1 - self * self))
 
 def _turned(grad: Any, self: Any, result: Any) -> Any:
@@ -323,7 +323,7 @@ frac = elementwise("frac", lambda self: self - np.trunc(self), 1, floats=False, 
 trunc = elementwise("trunc", np.trunc, 0, floats=False, refuses={
     "b": "trunc_vml_cpu", "c": NotImplementedError("trunc is not supported for complex inputs")})  # fmt: skip
 _round = elementwise("_round", lambda self: self if self.dtype.kind in "iub" else np.rint(self), 0, node="RoundBackward0", floats=False,
-                     ufunc=np.rint, refuses={"b": "round_vml_cpu"})  # fmt: skip
+                     ufunc=np.rint, refuses={"b": "round_vml_cpu", "c": "round_vml_cpu"})  # fmt: skip
 
 
 _round_decimals = elementwise("_round_decimals", lambda self, decimals: np.round(self, decimals), 0, node="RoundBackward1", floats=False)
@@ -337,10 +337,10 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
 # ------------------------------------------------------------------------------------------------ choices
 maximum = elementwise("maximum", np.maximum, selects(lambda self, other: 1 - _half(self < other, self) - _half(self <= other, self)),
                       selects(lambda self, other: 1 - _half(other < self, self) - _half(other <= self, self)), floats=False,
-                      refuses={"c": RuntimeError("maximum not implemented for complex tensors.")})  # fmt: skip
+                      refuses={"c": RuntimeError("maximum not implemented for complex tensors.")}, numbers=False)  # fmt: skip
 minimum = elementwise("minimum", np.minimum, selects(lambda self, other: 1 - _half(self > other, self) - _half(self >= other, self)),
                       selects(lambda self, other: 1 - _half(other > self, self) - _half(other >= self, self)), floats=False,
-                      refuses={"c": RuntimeError("minimum not implemented for complex tensors.")})  # fmt: skip
+                      refuses={"c": RuntimeError("minimum not implemented for complex tensors.")}, numbers=False)  # fmt: skip
 
 
 def _half(condition: Any, like: Any) -> Any:
@@ -456,9 +456,9 @@ gt = opaque("gt", np.greater, np.greater, "input > other, element by element.", 
 ge = opaque("ge", np.greater_equal, np.greater_equal, "input ≥ other, element by element.", {"c": "ge_cpu"})
 eq = opaque("eq", np.equal, np.equal, "input = other, element by element.")
 ne = opaque("ne", np.not_equal, np.not_equal, "input ≠ other, element by element.")
-logical_and = opaque("logical_and", np.logical_and, np.logical_and, "Whether both are nonzero.")
-logical_or = opaque("logical_or", np.logical_or, np.logical_or, "Whether either is nonzero.")
-logical_xor = opaque("logical_xor", np.logical_xor, np.logical_xor, "Whether exactly one is nonzero.")
+logical_and = opaque("logical_and", np.logical_and, np.logical_and, "Whether both are nonzero.", numbers=False)
+logical_or = opaque("logical_or", np.logical_or, np.logical_or, "Whether either is nonzero.", numbers=False)
+logical_xor = opaque("logical_xor", np.logical_xor, np.logical_xor, "Whether exactly one is nonzero.", numbers=False)
 logical_not = opaque("logical_not", np.logical_not, np.logical_not, "Whether it is zero.")
 bitwise_and = opaque("bitwise_and", np.bitwise_and, np.bitwise_and, "Bits set in both.", {"f": "bitwise_and_cpu", "c": "bitwise_and_cpu"})
 bitwise_or = opaque("bitwise_or", np.bitwise_or, np.bitwise_or, "Bits set in either.", {"f": "bitwise_or_cpu", "c": "bitwise_or_cpu"})
@@ -489,6 +489,7 @@ _floor_divide = elementwise("_floor_divide", np.floor_divide, _no_rule, _no_rule
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """|input - other| ≤ atol + rtol · |other|, element by element."""
+    tensors_only("isclose", ("input", "other"), (input, other))
     if input._data.dtype != other._data.dtype:
         raise RuntimeError(f"{input.dtype.type_name} did not match {other.dtype.type_name}")
     for name, value in (("rtol", rtol), ("atol", atol)):
@@ -503,11 +504,13 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are close; see `isclose`."""
+    tensors_only("allclose", ("input", "other"), (input, other))
     return bool(isclose(input, other, rtol, atol, equal_nan)._data.all())
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether both have the same shape and the same elements."""
+    tensors_only("equal", ("input", "other"), (input, other))
     return bool(np.array_equal(input._data, other._data))
 
 

@@ -96,6 +96,10 @@ def embedding(
     return _embedding(weight, input, -1 if padding_idx is None else padding_idx, scale_grad_by_freq)
 
 
+_gathered = vjp("_gathered", lambda self, member: np.matmul(member, self), node="EmbeddingBagBackward0", method=False,
+                self=lambda grad, member: np.matmul(member.T, grad))  # fmt: skip
+
+
 def embedding_bag(
     input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None, norm_type: float = 2, scale_grad_by_freq: bool = False,
     mode: str = "mean", sparse: bool = False, per_sample_weights: Tensor | None = None, include_last_offset: bool = False, padding_idx: int | None = None,
@@ -134,7 +138,7 @@ def embedding_bag(
     member = np.zeros((len(bags), len(index)), rows._data.dtype)
     for row, bag in zip(member, bags):
         row[bag] = 1 / len(bag) if mode == "mean" and bag else 1
-    return Tensor._wrap(member) @ rows
+    return _gathered(rows, member)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

@@ -155,6 +155,8 @@ def _where_extreme(name: str, where: Callable[..., Any]) -> Callable[..., Tensor
             raise RuntimeError(f"{name}(): does not support {'bool' if data.dtype.kind == 'b' else 'complex'} input")
         if data.size == 0 and dim is None:
             raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
+        if dim is not None and data.ndim and data.shape[d] == 0:
+            raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
         if dim is None or data.ndim == 0:
             got = where(data)
             result = Tensor._wrap(np.reshape(got, (1,) * data.ndim) if keepdim else got)

@@ -38,12 +38,12 @@ def _integers(name: str, index: Tensor) -> Any:
     return index._data
 
 
-def _in_range(index: Any, size: int, said: str) -> None:
+def _in_range(index: Any, size: int, said: str, kind: type[Exception] = RuntimeError) -> None:
     """Indices count from the front only: the error for the first that does not lie in 0 … size - 1."""
     index = raw(index)
     bad = index[(index < 0) | (index >= size)]
     if bad.size:
-        raise errors.explain(RuntimeError(said.format(index=int(bad.flat[0]))), where=errors.line_of(errors.users_place()))
+        raise errors.explain(kind(said.format(index=int(bad.flat[0]))), where=errors.line_of(errors.users_place()))
 
 
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
@@ -55,14 +55,14 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
             [4]])
     """
     i, shape, d = _integers("gather", index), input._data.shape, wrap_dim(dim, input._data.ndim)
-    if i.ndim != len(shape) and len(shape) and i.ndim:
+    if max(i.ndim, 1) != max(len(shape), 1):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     if any(n > m for k, (n, m) in enumerate(zip(i.shape, shape)) if k != d):
         raise RuntimeError(f"Size does not match at dimension {next(k for k, (n, m) in enumerate(zip(i.shape, shape)) if k != d and n > m)} expected index "
                            f"{list(i.shape)} to be no larger than self {list(shape)} apart from dimension {d}")  # fmt: skip
     if shape and i.ndim:
         _in_range(i, shape[d], f"index {{index}} is out of bounds for dimension {d} with size {shape[d]}")
-    result = _gather(input, index, d)
+    result = _gather(input, index, d) if shape or not i.ndim else _gather(input.reshape(1), index, 0)
     return result if out is None else into(out, result)
 
 
@@ -82,7 +82,9 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     if i.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     if input._data.ndim:
-        _in_range(i, input._data.shape[d], f"INDICES element is out of DATA bounds, id={{index}} axis_dim={input._data.shape[d]}")
+        kind, said = (IndexError, "index out of range in self") if d == 0 else (
+            RuntimeError, f"INDICES element is out of DATA bounds, id={{index}} axis_dim={input._data.shape[d]}")
+        _in_range(i, input._data.shape[d], said, kind)
     result = _index_select(input, index if i.ndim else index.reshape(1), d) if input._data.ndim else input.clone()
     return result if out is None else into(out, result)
 

@@ -536,11 +536,17 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         raise RuntimeError(
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._data.ndim} dimension(s)."
         )
-    shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
+    shape = errors.common_shape(mask._data.shape, input._data.shape)
     wide = input if shape == input._data.shape else input.expand(shape)
     if isinstance(value, Tensor):
         return _masked_tensor(wide, mask, value.to(input.dtype))
-    return _masked_number(wide, mask, input._data.dtype.type(value))
+    try:
+        return _masked_number(wide, mask, input._data.dtype.type(value))
+    except (OverflowError, ValueError):
+        raise RuntimeError(f"value cannot be converted to type {C_TYPES.get(input.dtype.name, input.dtype.name)} without overflow") from None
+
+
+C_TYPES = {"int64": "int64_t", "int32": "int", "int16": "int16_t", "int8": "int8_t", "uint8": "uint8_t"}
 
 
 masked_fill_ = in_place(masked_fill, name="masked_fill_", fills=True)
@@ -553,7 +559,9 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
             "vmap: Attempted to vmap over `mask` in torch.masked_select(self, mask) We cannot support this because for each batch this would return a "
             "differently shaped Tensor. Please file an issue at https://github.com/pytorch/pytorch/issues if you need this feature."
         )
-    shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
+    if mask._data.dtype.kind != "b":
+        raise RuntimeError("masked_select: expected BoolTensor for mask")
+    shape = errors.common_shape(mask._data.shape, input._data.shape)
     wide = input if shape == input._data.shape else input.expand(shape)
     index = (np.broadcast_to(mask._data, shape),)
     result = _masked_select(wide, kept(index) if wide._needs else index)

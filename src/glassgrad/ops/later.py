@@ -47,6 +47,7 @@ ROOMS = {
         "inverse det logdet slogdet cholesky cholesky_solve cholesky_inverse triangular_solve pinverse matrix_exp",
     ),
     "decompositions": Names("svd qr"),
+    "lu": Names("lu_solve", "lu_unpack"),
     "matrices": Names("matrix_power", "chain_matmul"),
     "contractions": Names(
         "addmm addmv addr baddbmm addbmm inner vdot kron cross dist renorm",

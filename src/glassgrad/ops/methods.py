@@ -11,7 +11,7 @@ from .. import queries
 from ..graph.modes import mode
 from ..graph.views import check_writable, wrote
 from ..tensor import Tensor
-from . import copies, extremes, gathers, indexing, joins, numpy_protocol, products, random, reductions, shapes
+from . import copies, extremes, formats, gathers, indexing, joins, numpy_protocol, products, random, reductions, shapes
 from . import elementwise as e
 from .creation import new_full, new_tensor
 from .declare import in_place
@@ -26,8 +26,8 @@ FUNCTIONS = dict(
     argwhere=e.nonzero, remainder=e.remainder, fmod=e.fmod,
 )  # fmt: skip
 METHODS: dict[str, Any] = {
-    **FUNCTIONS, **reductions.METHODS, **extremes.METHODS, **shapes.METHODS, **joins.METHODS, **gathers.METHODS, **indexing.METHODS, **products.METHODS,
-    **copies.METHODS,
+    **FUNCTIONS, **reductions.METHODS, **extremes.METHODS, **shapes.METHODS, **formats.METHODS, **joins.METHODS, **gathers.METHODS,
+    **indexing.METHODS, **products.METHODS, **copies.METHODS,
     "where": lambda self, condition, other: e.where(condition, self, other),
     "is_nonzero": queries.is_nonzero, "is_same_size": queries.is_same_size, "new_full": new_full, "new_tensor": new_tensor, "uniform_": random.uniform_,
     "normal_": random.normal_, "random_": random.random_,
@@ -144,13 +144,13 @@ def attach() -> None:
         setattr(Tensor, f"__{name}__", IN_PLACE[target])
     for name, target in ALIASES.items():
         setattr(Tensor, name, getattr(Tensor, target))
-    for name in shapes.CASTS:
-        setattr(Tensor, name, shapes._caster(shapes.CASTS[name]))
+    for name, kind in formats.CASTS.items():
+        setattr(Tensor, name, formats.caster(kind))
     for name in ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims"):
         setattr(Tensor, name + "_", _in_place_shape(getattr(shapes, name)))
     cls.T = property(_reversed_dims)
     cls.mT = property(lambda self: _matrix(self))
-    cls.mH = property(lambda self: shapes.conj(_matrix(self)))
+    cls.mH = property(lambda self: shapes.conj(_matrix(self, "mH", "Consider using x.conj().")))
     cls.H = property(_hermitian)
     cls.real = property(shapes.real)
     cls.imag = property(shapes.imag)
@@ -179,13 +179,18 @@ def _each_element(self: Tensor, name: str, callable: Any, *datas: Any) -> Tensor
 def _hermitian(self: Tensor) -> Tensor:
     n = self._data.ndim
     if n not in (0, 2):
-        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor.")
+        more = " For batches of matrices, consider using tensor.mH" if n > 2 else ""
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor.{more}")
+    if n == 0:
+        warnings.warn("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().", UserWarning, stacklevel=2)
     return shapes.conj(shapes.transpose(self, 0, 1) if n else self)
 
 
 def _reversed_dims(self: Tensor) -> Tensor:
     n = self._data.ndim
-    if n not in (0, 2):
+    if n == 0:
+        warnings.warn("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.", UserWarning, stacklevel=2)
+    elif n not in (1, 2):
         warnings.warn(
             "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in a "
             "future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to "
@@ -194,11 +199,12 @@ def _reversed_dims(self: Tensor) -> Tensor:
     return shapes._permute(self, tuple(range(n))[::-1])
 
 
-def _matrix(self: Tensor) -> Tensor:
+def _matrix(self: Tensor, name: str = "mT", instead: str = "This function is the identity in these cases.") -> Tensor:
     if self._data.ndim == 0:
+        warnings.warn(f"Tensor.{name} is deprecated on 0-D tensors. {instead}", UserWarning, stacklevel=3)
         return self
     if self._data.ndim == 1:
-        raise RuntimeError("tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor.")
+        raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got 1-D tensor.")
     return shapes.transpose(self, -2, -1)
 
 

@@ -28,6 +28,8 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, out: A
             return NotImplemented
         if not isinstance(operands[0], Tensor):
             operands[0] = Tensor._wrap(np.asarray(operands[0], _weak(operands[0], operands[1]))[()])
+        if len(operands) > 1 and not isinstance(operands[1], Tensor) and not getattr(op, "numbers", True):
+            operands[1] = Tensor._wrap(np.asarray(operands[1], _weak(operands[1], operands[0]))[()])
         result = op(*operands)
         return result if out is None else _into(out[0], result)
     if method == "reduce" and ufunc in REDUCE and out is None:
@@ -221,7 +223,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.triu: lambda m, k=0: shapes.triu(m, k),
     np.take: _take,
     np.take_along_axis: _take_along,
-    np.copy: lambda a, order="K", **_: shapes.clone(a) if a._needs else np.array(a._data, order=order),  # untracked, it converts
+    np.copy: lambda a, order="K", **_: shapes._clone(a) if a._needs else np.array(a._data, order=order),  # untracked, it converts
     np.astype: lambda x, dtype, copy=True, **_: _same_type(x, dtype),
     np.zeros_like: _like(0),
     np.ones_like: _like(1),

@@ -44,7 +44,7 @@ def _picked(values: Any, inverse: Any, counts: Any, return_inverse: bool, return
 def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
     """The values without those that equal the one before them."""
     data = np.asarray(input._data).reshape(-1) if dim is None else np.moveaxis(np.asarray(input._data), wrap_dim(dim, input.ndim), 0)
-    flat = data.reshape(len(data), -1)
+    flat = data.reshape(len(data), math.prod(data.shape[1:]))
     starts = np.concatenate([[True], (flat[1:] != flat[:-1]).any(1)]) if len(flat) else np.zeros(0, bool)
     values = data[starts]
     inverse = np.cumsum(starts) - 1
@@ -177,7 +177,7 @@ def _with_places(kind: Any, op: Any, input: Tensor, index: Any, dim: int, keepdi
 
 def _median(kind: Any, input: Tensor, dim: Any, keepdim: bool, out: Any, skip: bool) -> Any:
     data = input._data
-    if data.dtype.kind == "b":
+    if data.dtype.kind in "bc":
         raise errors.no_kernel("median_cpu" if dim is None else "median_out", data.dtype)
     if dim is None:
         if not input.numel():
@@ -360,6 +360,9 @@ class aminmax_result(NamedTuple):
 
     min: Tensor
     max: Tensor
+
+    def __repr__(self) -> str:
+        return max_result.__repr__(self)  # type: ignore[arg-type]
 
 
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: Any = None) -> Any:

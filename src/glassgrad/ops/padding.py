@@ -123,6 +123,8 @@ _pixel_unshuffle = linear("_pixel_unshuffle", lambda self, downscale_factor: _to
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """(…, C · r², H, W) to (…, C, H · r, W · r): channels become pixels."""
     r = upscale_factor
+    if input.ndim < 3:
+        raise RuntimeError(f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)")
     *lead, c, h, w = input.shape
     if c % (r * r):
         raise RuntimeError(
@@ -136,6 +138,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """The inverse of `pixel_shuffle`."""
     r = downscale_factor
+    if input.ndim < 3:
+        raise RuntimeError(f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)")
     *lead, c, h, w = input.shape
     for name, at, size in (("height", -2, h), ("width", -1, w)):
         if size % r:

@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .. import errors
 from ..dtypes import NUMBERS, result_dtype
 from ..tensor import Tensor
 from . import arrays
 from .declare import elementwise, linear, opaque, selects, vjp
 from .elementwise import pow
+from .extremes import max_result
 from .numpy_protocol import FUNCTIONS, _tensor
 from .reductions import axes, spread, sum
-from .runtime import conj, into, is_complex, number_as
+from .runtime import conj, into, is_complex, number_as, tensors_only
 from .shapes import conj as conj_
 from .shapes import to
 
@@ -90,19 +92,20 @@ def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) 
 fmax = elementwise("fmax", np.fmax, selects(lambda self, other: (self >= other) | np.isnan(other)), selects(lambda self,
 other: ~((self >= other) | np.isnan(other))),
                    floats=False, doc="The larger of the two; where one is NaN, the other.",
-                   refuses={"c": RuntimeError("fmax not implemented for complex tensors.")})  # fmt: skip
+                   refuses={"c": RuntimeError("fmax not implemented for complex tensors.")}, numbers=False)  # fmt: skip
 fmin = elementwise("fmin", np.fmin, selects(lambda self, other: (self <= other) | np.isnan(other)), selects(lambda self,
 other: ~((self <= other) | np.isnan(other))),
                    floats=False, doc="The smaller of the two; where one is NaN, the other.",
-                   refuses={"c": RuntimeError("fmin not implemented for complex tensors.")})  # fmt: skip
+                   refuses={"c": RuntimeError("fmin not implemented for complex tensors.")}, numbers=False)  # fmt: skip
 copysign = elementwise("copysign", np.copysign, lambda self, result: _turn(self, result), 0, refuses={"c": "copysign_cpu"},
                        doc="The size of the first with the sign of the second.")  # fmt: skip
 logaddexp2 = elementwise("logaddexp2", np.logaddexp2, lambda self, result: np.exp2(self - result), lambda other, result: np.exp2(other - result),
                          node="Logaddexp2Backward0", floats=False, doc="log₂(2^input + 2^other), without overflow.",
-                         refuses={"i": "logaddexp2_cpu", "b": "logaddexp2_cpu", "c": "logaddexp2_cpu"})  # fmt: skip
-nextafter = opaque("nextafter", np.nextafter, np.nextafter, "The next number after `input` towards `other`.", {"i": "nextafter_cpu", "b": "nextafter_cpu"})
-gcd = opaque("gcd", np.gcd, np.gcd, "The greatest common divisor.", {"f": "gcd_cpu", "b": "gcd_cpu", "c": "gcd_cpu"})
-lcm = opaque("lcm", np.lcm, np.lcm, "The least common multiple.", {"f": "lcm_cpu", "b": "lcm_cpu", "c": "lcm_cpu"})
+                         refuses={"i": "logaddexp2_cpu", "b": "logaddexp2_cpu", "c": "logaddexp2_cpu"}, numbers=False)  # fmt: skip
+nextafter = opaque("nextafter", np.nextafter, np.nextafter, "The next number after `input` towards `other`.",
+                   {"i": "nextafter_cpu", "b": "nextafter_cpu"}, numbers=False)  # fmt: skip
+gcd = opaque("gcd", np.gcd, np.gcd, "The greatest common divisor.", {"f": "gcd_cpu", "b": "gcd_cpu", "c": "gcd_cpu"}, numbers=False)
+lcm = opaque("lcm", np.lcm, np.lcm, "The least common multiple.", {"f": "lcm_cpu", "b": "lcm_cpu", "c": "lcm_cpu"}, numbers=False)
 
 
 def _turn(self: Any, result: Any) -> Any:
@@ -112,6 +115,8 @@ def _turn(self: Any, result: Any) -> Any:
 
 def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
     """0 below 0, 1 above, and `values` at 0."""
+    tensors_only("heaviside", ("input", "values"), (input, values))
+    errors.common_shape(input._data.shape, values._data.shape)
     if input.dtype is not values.dtype:
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     if input.is_complex():
@@ -144,6 +149,9 @@ class frexp_result(NamedTuple):
 
     mantissa: Tensor
     exponent: Tensor
+
+    def __repr__(self) -> str:
+        return max_result.__repr__(self)  # type: ignore[arg-type]
 
 
 def frexp(input: Tensor, *, out: Any = None) -> frexp_result:
@@ -268,6 +276,8 @@ resolve_neg = resolve_conj
 
 def adjoint(input: Tensor) -> Tensor:
     """The conjugate transpose of the last two dims."""
+    if input.ndim == 1:
+        raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
     return input.mH
 
 

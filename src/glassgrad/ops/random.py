@@ -178,7 +178,7 @@ def _drawn(name: str, draw: Any, doc: str) -> Any:
     def like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
              memory_format: Any = None, generator: Generator | None = None) -> Tensor:  # fmt: skip
         kind = input._data.dtype if dtype is None else as_dtype(dtype).numpy
-        return made(_draw(draw, input._data.shape, kind, generator), requires_grad, device)
+        return made(_laid(input._data, lambda shape: _draw(draw, shape, kind, generator)), requires_grad, device)
 
     make.__name__ = make.__qualname__ = name
     like.__name__ = like.__qualname__ = name + "_like"
@@ -207,6 +207,15 @@ def _each(shape: tuple[int, ...], draw: Any) -> Any:
     for level in levels:
         data = level.of(data)
     return data
+
+
+def _laid(like: Any, draw: Any) -> Any:
+    """draw(shape) numbers for an array: in the order in which its elements lie, as PyTorch fills them."""
+    if type(like) is not np.ndarray or like.flags.c_contiguous:
+        return draw(like.shape)
+    order = sorted(range(like.ndim), key=lambda i: -abs(like.strides[i]))
+    back = sorted(range(like.ndim), key=order.__getitem__)
+    return draw(tuple(like.shape[i] for i in order)).transpose(back)
 
 
 def _draw(draw: Any, shape: tuple[int, ...], dtype: np.dtype, generator: Generator | None) -> Any:
@@ -293,7 +302,7 @@ def _fill(input: Tensor, data: Any) -> Tensor:
 def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Filled with uniform values in [a, b)."""
     data = self._data
-    u = _draw(Generator.uniform, data.shape, data.dtype, generator)
+    u = _laid(data, lambda shape: _draw(Generator.uniform, shape, data.dtype, generator))
     return _fill(self, (u * data.dtype.type(b - a) + data.dtype.type(a)).astype(data.dtype))
 
 
@@ -310,7 +319,7 @@ def random_(self: Tensor, *bounds: Any, generator: Generator | None = None) -> T
     low, high = (0, *bounds)[-2:] if bounds else (0, _whole(data.dtype))
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    return _fill(self, _each(data.shape, lambda n: _integers(source, int(low), int(high), n).astype(data.dtype)))
+    return _fill(self, _laid(data, lambda shape: _each(shape, lambda n: _integers(source, int(low), int(high), n).astype(data.dtype))))
 
 
 def _whole(dtype: np.dtype) -> int:
@@ -324,9 +333,9 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
     """1 with the probability that `input` (or p) says, else 0; a constant: no gradient flows through it."""
     source, data = generator or default_generator, input._data
     if p is None:
-        u = _each(data.shape, lambda n: source.uniform(n, data.dtype))
+        u = _laid(data, lambda shape: _each(shape, lambda n: source.uniform(n, data.dtype)))
         return Tensor._wrap((u < data).astype(data.dtype)[()])
-    return Tensor._wrap((_each(data.shape, source.doubles) < p).astype(data.dtype)[()])
+    return Tensor._wrap((_laid(data, lambda shape: _each(shape, source.doubles)) < p).astype(data.dtype)[()])
 
 
 def bernoulli_(self: Tensor, p: float = 0.5, *, generator: Generator | None = None) -> Tensor:
@@ -337,7 +346,7 @@ def bernoulli_(self: Tensor, p: float = 0.5, *, generator: Generator | None = No
 def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Filled with exponentially distributed values of rate lambd."""
     data = self._data
-    u = _each(data.shape, (generator or default_generator).doubles)
+    u = _laid(data, lambda shape: _each(shape, (generator or default_generator).doubles))
     return _fill(self, (-np.log1p(-u) / lambd).astype(data.dtype))
 
 
@@ -346,7 +355,7 @@ def _transformed(name: str, of: Any, doc: str) -> Any:
 
     def fill(self: Tensor, *args: Any, generator: Generator | None = None, **named: Any) -> Tensor:
         data = self._data
-        u = _each(data.shape, (generator or default_generator).doubles)
+        u = _laid(data, lambda shape: _each(shape, (generator or default_generator).doubles))
         return _fill(self, np.asarray(of(u, *args, **named)).astype(data.dtype)[()])
 
     fill.__name__ = fill.__qualname__ = name

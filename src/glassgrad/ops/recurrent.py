@@ -15,6 +15,8 @@ import numpy as np
 from ..autograd.function import Function
 from ..graph.modes import mode
 from ..tensor import Tensor
+from .joins import stack
+from .linear import linear
 
 
 def _arrays(tensors: Any) -> list[Any]:
@@ -166,6 +168,21 @@ def _lstm_back(
     all_gates = np.stack(found[::-1])
     dx, *rest = _parameters(all_gates, all_gates, x, h_before, w_ih, b_ih is not None, wanted)
     return dx, dh, dc, *rest
+
+
+def projected(x: Tensor, h: Tensor, c: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Any, b_hh: Any, w_hr: Tensor) -> tuple[Tensor, Tensor]:
+    """`LSTMLayer` with h' = W_hr · (o · tanh(c')), step by step as single operations.
+
+    Source: H. Sak et al., "Long short-term memory based recurrent neural network architectures for large vocabulary speech recognition", 2014.
+    """
+    hs, cs = [], []
+    for t in range(x.shape[0]):
+        i, f, g, o = (linear(x[t], w_ih, b_ih) + linear(h, w_hh, b_hh)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = linear(o.sigmoid() * c.tanh(), w_hr)
+        hs.append(h)
+        cs.append(c)
+    return stack(hs), stack(cs)
 
 
 # ------------------------------------------------------------------------------------------------ GRU

@@ -389,16 +389,17 @@ _log_softmax = vjp("_log_softmax", lambda self, dim: _in_single(arrays.log_softm
 
 
 def _normalised(name: str, op: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def normalised(input: Tensor, dim: Any = None, *, axis: Any = None, dtype: Any = None) -> Tensor:
+    def normalised(input: Tensor, dim: Any = None, dtype: Any = None, *, axis: Any = None, out: Tensor | None = None) -> Tensor:
         if dim is None and axis is None:
-            raise TypeError(f"{name}() received an invalid combination of arguments: it needs dim, the dim whose values it normalises")
+            raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
         if dtype is not None:
             input = input.to(as_dtype(dtype))
         d = one_axis(name, axis if dim is None else dim, input._data.ndim)
-        if input._data.dtype.kind in "iub" and input._data.size:
+        if input._data.dtype.kind in "iubc" and input._data.size:
             last = "lastdim_" if d == () or d == input._data.ndim - 1 else ""
             raise errors.no_kernel(f"{name}_{last}kernel_impl", input._data.dtype)
-        return op(input, d)
+        result = op(input, d)
+        return result if out is None else into(out, result)
 
     normalised.__name__ = normalised.__qualname__ = name
     return normalised

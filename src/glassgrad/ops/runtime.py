@@ -159,6 +159,8 @@ def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
     if any(o is None for o in operands):
         position = next(i for i, o in enumerate(operands) if o is None)
         raise errors.argument(op.name.strip("_"), op.tensors[position], position + 1, "Tensor", inputs[position])
+    if not op.numbers:
+        tensors_only(op.name, ("input", *op.tensors[1:]), operands)
     datas = [o._data if isinstance(o, Tensor) else o for o in operands]
     dtype = result_dtype(datas) if len(datas) > 1 else getattr(datas[0], "dtype", None) or number_dtype(datas[0])
     if op.floats and dtype.kind in "iub":
@@ -194,6 +196,13 @@ def general(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
     return t
 
 
+def tensors_only(name: str, names: tuple[str, ...], operands: Any) -> None:
+    """Raises where a number stands for a tensor that PyTorch asks for."""
+    for position, (o, argument) in enumerate(zip(operands, names), 1):
+        if not isinstance(o, Tensor):
+            raise errors.argument(name, argument, position, "Tensor", o)
+
+
 def for_operator(op: Op, inputs: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
     """`general` behind `+` and its like: an operand of another kind may know what to do."""
     if any(as_operand(v) is None for v in inputs):
@@ -223,8 +232,8 @@ def number_as(value: Any, dtype: np.dtype) -> Any:
     return dtype.type(value)
 
 
-def into(out: Tensor, result: Tensor, *inputs: Any) -> Tensor:
-    """`out=`: writes a result into a tensor that the caller made, resized where its size differs."""
+def into(out: Tensor, result: Tensor, *inputs: Any, same: bool = False) -> Tensor:
+    """`out=`: writes a result into a tensor that the caller made, resized where its size differs; `same` asks for the result's own dtype."""
     if (out._needs or result._needs or any_needs(inputs)) and mode.grad:
         caller = sys._getframe(1)
         name = getattr(caller.f_globals.get("OP"), "name", caller.f_code.co_name).strip("_")
@@ -233,6 +242,8 @@ def into(out: Tensor, result: Tensor, *inputs: Any) -> Tensor:
         ), where=errors.line_of(errors.users_place()), fix="leave out= away, or call it under no_grad()")  # fmt: skip
     data = result._data
     rank = "buifc".index
+    if same and data.dtype != out._data.dtype and not any(is_complex(x) for x in inputs):
+        raise RuntimeError(f"Found dtype {out.dtype.type_name} but expected {result.dtype.type_name}")
     if rank(data.dtype.kind.replace("u", "i")) > rank(out._data.dtype.kind.replace("u", "i")):
         raise RuntimeError(
             f"result type {result.dtype.type_name} can't be cast to the desired output type {out.dtype.type_name}"

@@ -125,7 +125,8 @@ def reduced(x: Any, index: Any, src: Any, dim: int, reduce: str, include_self: b
         return other.__array_function__(reduced, (type(other),), (x, index, src, dim, reduce, include_self), {})
     out, at = np.atleast_1d(np.array(x)), arrays._grid(np.atleast_1d(index), dim)
     if not include_self:
-        lowest, highest = (-np.inf, np.inf) if out.dtype.kind == "f" else (np.iinfo(out.dtype).min, np.iinfo(out.dtype).max)
+        limits = None if out.dtype.kind in "fb" else np.iinfo(out.dtype)
+        lowest, highest = (limits.min, limits.max) if limits else (-np.inf, np.inf) if out.dtype.kind == "f" else (False, True)
         out[at] = {"prod": 1, "amax": lowest, "amin": highest}.get(reduce, 0)
     {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}.get(reduce, np.add).at(out, at, _cut(np.atleast_1d(src), np.atleast_1d(index).shape))
     if reduce == "mean":
@@ -153,9 +154,8 @@ def _share(grad: Any, self: Any, index: Any, src: Any, result: Any, dim: int, re
     if reduce == "prod":
         return _others(grad, self, index, src, dim, include_self)
     mine, theirs = arrays.astype(self == result, grad.dtype), arrays.astype(src == arrays.pick(result, index, dim), grad.dtype)
-    left = _untouched(index, self, dim, include_self)
-    each = grad / (mine * include_self + arrays.put_back(theirs, index, tuple(self.shape), dim) + left)
-    return each * arrays.where(left != 0, 1, mine), arrays.pick(each, index, dim) * theirs
+    each = grad / (mine + arrays.put_back(theirs, index, tuple(self.shape), dim))  # PyTorch counts an equal value of self in any case
+    return each * mine, arrays.pick(each, index, dim) * theirs
 
 
 def _untouched(index: Any, self: Any, dim: int, include_self: bool) -> Any:

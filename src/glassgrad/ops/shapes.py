@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dtypes import ALL, as_dtype
+from ..dtypes import as_dtype
 from ..graph.memory import materialize
 from ..graph.views import alias
 from ..placement import CPU, Size, on_cpu
@@ -376,7 +376,10 @@ _triu = linear("_triu", lambda self, diagonal: np.triu(self, diagonal), lambda g
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two dims, as the last dim."""
     n = input._data.ndim
-    return _diagonal(input, offset, wrap_dim(dim1, n), wrap_dim(dim2, n))
+    first, second = wrap_dim(dim1, n), wrap_dim(dim2, n)
+    if first == second:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return _diagonal(input, offset, first, second)
 
 
 def linalg_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -504,17 +507,6 @@ def back(grad: Any, dtype: Any) -> Any:
 _in_order = linear("_in_order", lambda self: self.copy(), lambda grad: grad, node="CloneBackward0")
 
 
-def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy, connected: the gradient passes through."""
-    return _clone(input)
-
-
-def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
-    """Itself where its elements lie in order, a copy where not."""
-    data = input._data
-    return input if not isinstance(data, np.ndarray) or data.flags.c_contiguous else _in_order(input)
-
-
 def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False,
        memory_format: Any = None) -> Tensor:  # fmt: skip
     """The tensor in another dtype (or that of another tensor); itself where nothing changes and no copy is asked for."""
@@ -530,43 +522,15 @@ def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blo
     if device is not None:
         on_cpu(device)
     wanted = input._data.dtype if dtype is None else dtype if isinstance(dtype, np.dtype) else as_dtype(dtype).numpy
+    if memory_format is not None:
+        from .formats import laid
+
+        return laid(to(input, wanted, copy=copy), memory_format)
     if wanted == input._data.dtype:
         return _clone(input) if copy else input
     if wanted.kind not in "fc":
         return Tensor._wrap(input._data.astype(wanted))
     return _to(input, wanted)
-
-
-def _caster(name: str) -> Any:
-    wanted = as_dtype(np.dtype(name))
-
-    def cast(input: Tensor, memory_format: Any = None) -> Tensor:
-        return to(input, wanted)
-
-    cast.__doc__ = f"The tensor as {name}."
-    return cast
-
-
-CASTS = {"half": "float16", "float": "float32", "double": "float64", "cfloat": "complex64", "cdouble": "complex128", "byte": "uint8",
-         "char": "int8", "short": "int16", "int": "int32", "long": "int64", "bool": "bool"}  # fmt: skip
-
-
-def type_as(input: Tensor, other: Tensor) -> Tensor:
-    """The tensor in the dtype of other."""
-    return to(input, other.dtype)
-
-
-def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """The name of its legacy type, or the tensor as another type."""
-    if dtype is None:
-        return f"torch.{input.dtype.type_name}Tensor"
-    dtype = getattr(dtype, "kind", dtype)  # of torch.LongTensor
-    if isinstance(dtype, str):
-        found = next((d for d in ALL if dtype == f"torch.{d.type_name}Tensor"), None)
-        if found is None:
-            raise ValueError(f"invalid type: '{dtype}'")
-        dtype = found
-    return to(input, dtype)
 
 
 _real = linear("_real", lambda self: self.real, lambda grad, self_dtype: arrays.astype(grad, self_dtype), node="SelectBackward0")
@@ -593,7 +557,7 @@ def conj(input: Tensor) -> Tensor:
 
 METHODS = dict(view=view, reshape=reshape, view_as=view_as, reshape_as=reshape_as, flatten=flatten, unflatten=unflatten, ravel=ravel,
                squeeze=squeeze, unsqueeze=unsqueeze, permute=permute, transpose=transpose, swapaxes=swapaxes, swapdims=transpose, t=t,
-               movedim=movedim, moveaxis=movedim, expand=expand, broadcast_to=broadcast_to, expand_as=expand_as, clone=clone,
-               contiguous=contiguous, to=to, type_as=type_as, type=type_, conj=conj,
+               movedim=movedim, moveaxis=movedim, expand=expand, broadcast_to=broadcast_to, expand_as=expand_as,
+               to=to, conj=conj,
                diagonal=diagonal, flip=flip, tril=tril, triu=triu,
                roll=roll, repeat=repeat, tile=tile, trace=trace, fliplr=fliplr, flipud=flipud, sum_to_size=sum_to_size)  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import defaults
 from ..tensor import Tensor
 from . import arrays
 from .declare import elementwise
@@ -168,10 +169,9 @@ FUNCTIONS |= {logit_of: _logit, sinc_of: _sinc, np.nan_to_num: lambda x, copy, n
 
 def xlogy(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """input · log(other), and 0 where the input is 0."""
-    if not isinstance(input, Tensor):
-        input = Tensor._wrap(other._data.dtype.type(input))
-    elif not isinstance(other, Tensor):
-        other = Tensor._wrap(input._data.dtype.type(other))
+    data = (input if isinstance(input, Tensor) else other)._data
+    dtype = data.dtype if data.dtype.kind in "fc" else defaults.numpy
+    input, other = (v if isinstance(v, Tensor) else Tensor._wrap(dtype.type(v)) for v in (input, other))
     return _xlogy(input, other, out=out)
 
 
@@ -222,7 +222,7 @@ def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
     """log Γ_p(input), of the gamma function of several variables: p(p-1)/4 · log π + Σ_k log Γ(input - k/2)."""
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
-    shifts = Tensor._wrap(np.arange(p) * -0.5).to(input.dtype if input.is_floating_point() else None)
+    shifts = Tensor._wrap((np.arange(p) * -0.5).astype(input._data.dtype if input.is_floating_point() else defaults.numpy))
     result = lgamma(input.unsqueeze(-1) + shifts).sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
     return result if out is None else into(out, result)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from .optimizer import Optimizer
@@ -37,10 +38,14 @@ class OneCycleLR(LRScheduler):
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
-        self._anneal_func_type = anneal_strategy
         top, last = float(pct_start * self.total_steps) - 1, self.total_steps - 1
-        fall = [(2 * top, "max", "initial"), (last, "initial", "min")] if three_phase else [(last, "max", "min")]
-        self._schedule_phases = [{"end_step": end, "start": a, "end": b} for end, a, b in [(top, "initial", "max"), *fall]]
+        rises, falls = (("initial", "max"), ("max", "base")), (("max", "initial" if three_phase else "min"), ("base", "max"))
+        ends = [(top, *rises), (2 * top, *falls), (last, ("initial", "min"), ("max", "max"))] if three_phase else [(top, *rises), (last, *falls)]
+        self._schedule_phases: list[dict[str, Any]] = [
+            {"end_step": end, "start_lr": f"{a}_lr", "end_lr": f"{b}_lr", "start_momentum": f"{c}_momentum", "end_momentum": f"{d}_momentum"}
+            for end, (a, b), (c, d) in ends
+        ]
+        self._anneal_func_type = anneal_strategy
         groups = optimizer.param_groups
         each = lambda name, value: list(value) if isinstance(value, (list, tuple)) else [value] * len(groups)
         if last_epoch == -1:
@@ -77,13 +82,13 @@ class OneCycleLR(LRScheduler):
         found = []
         for group in self.optimizer.param_groups:
             begin = 0.0
-            for i, (phase, (high, low)) in enumerate(zip(self._schedule_phases, (("max", "base"), ("base", "max"), ("max", "max")))):
+            for i, phase in enumerate(self._schedule_phases):
                 end = phase["end_step"]
                 if at <= end or i == len(self._schedule_phases) - 1:
                     part = (at - begin) / (end - begin)
-                    found.append(self._between(group[f"{phase['start']}_lr"], group[f"{phase['end']}_lr"], part))
+                    found.append(self._between(group[phase["start_lr"]], group[phase["end_lr"]], part))
                     if self.cycle_momentum:
-                        self._momentum(group, self._between(group[f"{high}_momentum"], group[f"{low}_momentum"], part))
+                        self._momentum(group, self._between(group[phase["start_momentum"]], group[phase["end_momentum"]], part))
                     break
                 begin = end
         return found
@@ -128,6 +133,20 @@ class CyclicLR(LRScheduler):
                     group["max_momentum"], group["base_momentum"] = high, low
         super().__init__(optimizer, last_epoch)
         self.base_lrs = each(base_lr)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of its numbers; of a `scale_fn` that is an object its attributes, a function is not kept."""
+        state = super().state_dict()
+        scale = state.pop("_scale_fn_custom")
+        return {**state, "_scale_fn_custom": None if scale is None or isinstance(scale, FunctionType) else dict(scale.__dict__)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over what `state_dict` gave."""
+        state = dict(state_dict)
+        scale = state.pop("_scale_fn_custom", None)
+        super().load_state_dict(state)
+        if scale is not None:
+            self._scale_fn_custom.__dict__.update(scale)
 
     def scale_fn(self, x: float) -> float:
         """How much of the height is left, in cycle or step x."""

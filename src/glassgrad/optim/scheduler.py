@@ -61,11 +61,10 @@ class LRScheduler:
                 )
         self.base_lrs = [_number(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
-        self._get_lr_called_within_step = False
         self._initial_step()
 
     def _initial_step(self) -> None:
-        self._step_count, self._is_initial = 0, True
+        self._step_count, self._is_initial, self._get_lr_called_within_step = 0, True, False
         self.step()
         self._is_initial = False
 
