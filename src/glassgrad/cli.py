@@ -153,7 +153,7 @@ def _draw(args: argparse.Namespace) -> int:
     from .see.script import ScriptError
 
     try:
-        _check_writable(args.out)
+        _check_writable(args.out, "the drawing")
         run, name = _run(args)
         if not name:
             candidates = run.losses()
@@ -197,7 +197,7 @@ def _warm_up() -> None:
         import matplotlib.figure  # noqa: F401
 
 
-def _check_writable(path: str) -> None:
+def _check_writable(path: str, what: str = "the report") -> None:
     """Says before the work, not after it, that a report has nowhere to go."""
     from .study import StudyError
 
@@ -207,7 +207,7 @@ def _check_writable(path: str) -> None:
         else "the folder cannot be written to" if not os.access(folder, os.W_OK) else ""
     )  # fmt: skip
     if why:
-        raise StudyError(f"nothing can be written to {path!r}: {why}")
+        raise StudyError(f"{what} could not be written to {path!r}: {why}")
 
 
 def show(study: Any) -> None:
