@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 import glassgrad as gg  # noqa: E402
 from glassgrad import see, study  # noqa: E402
-from glassgrad.see.svg import to_svg  # noqa: E402
+from glassgrad.see.drawings.svg import to_svg  # noqa: E402
 from glassgrad.study.pictures import theme  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent

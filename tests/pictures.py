@@ -3,7 +3,7 @@
 import math
 import random
 
-from glassgrad.see.picture import Cell, Flow, Link, Picture, Step
+from glassgrad.see.drawings.picture import Cell, Flow, Link, Picture, Step
 
 
 def flow(value, size=1.0):

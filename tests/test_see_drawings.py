@@ -11,12 +11,12 @@ import pytest
 
 import pictures
 from glassgrad.see import marks
-from glassgrad.see.dot import to_dot
-from glassgrad.see.files import export
-from glassgrad.see.groups import carrying, flows
-from glassgrad.see.page import scene, to_html
-from glassgrad.see.picture import Cell, Flow, Link, Picture, Step
-from glassgrad.see.svg import to_svg
+from glassgrad.see.drawings.dot import to_dot
+from glassgrad.see.drawings.files import export
+from glassgrad.see.drawings.groups import carrying, flows
+from glassgrad.see.drawings.page import scene, to_html
+from glassgrad.see.drawings.picture import Cell, Flow, Link, Picture, Step
+from glassgrad.see.drawings.svg import to_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = "</script><script>alert(1)</script> \"quoted\" 'it' <b>&amp; \\N \\\" ünïcødé 梯度 \u2028 {{style}} \x00\ud800"

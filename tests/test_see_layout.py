@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pictures
-from glassgrad.see.groups import LIMIT, carrying, collapsed, default_closed, ends, in_order, summed, tree
-from glassgrad.see.layout import crossings, layout, place
-from glassgrad.see.picture import Cell, Flow, Link, Picture
+from glassgrad.see.drawings.groups import LIMIT, carrying, collapsed, default_closed, ends, in_order, summed, tree
+from glassgrad.see.drawings.layout import crossings, layout, place
+from glassgrad.see.drawings.picture import Cell, Flow, Link, Picture
 
 SMALL = {"neuron": pictures.neuron, "square": pictures.square, "trouble": pictures.trouble, "mlp": pictures.mlp, "fifty": lambda: pictures.random_dag(50)}
 LARGE = {"random": lambda: pictures.random_dag(3000), "groups": lambda: pictures.random_dag(3000, groups=20), "network": lambda: pictures.network(3000)}

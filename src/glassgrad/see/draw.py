@@ -6,11 +6,11 @@ import html
 from typing import Any
 
 from . import engines
-from .drawing import Painter
+from .drawings.painter import Painter
+from .drawings.picture import Picture
+from .drawings.text import compact, tree
 from .names import Names
-from .picture import Picture
 from .record import Recording, latest
-from .text import compact, tree
 
 
 class Drawing:
@@ -22,21 +22,21 @@ class Drawing:
     @property
     def html(self) -> str:
         """One interactive file that opens offline."""
-        from .page import to_html
+        from .drawings.page import to_html
 
         return to_html(self.picture)
 
     @property
     def svg(self) -> str:
         """A static drawing that stands alone."""
-        from .svg import to_svg
+        from .drawings.svg import to_svg
 
         return to_svg(self.picture)
 
     @property
     def dot(self) -> str:
         """The same for Graphviz."""
-        from .dot import to_dot
+        from .drawings.dot import to_dot
 
         return to_dot(self.picture)
 
@@ -52,7 +52,7 @@ class Drawing:
 
     def save(self, path: Any) -> str:
         """Writes .html, .svg, .dot or .txt, atomically; returns the path. Raises ValueError for another suffix, OSError where it cannot be written."""
-        from .files import export
+        from .drawings.files import export
 
         return str(export(self.picture, path))
 

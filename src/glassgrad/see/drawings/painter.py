@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from . import engines
-from .calls import LOOKS, Seen
-from .gradients import Sight, arithmetic, dead, first_bad, local_number
-from .graph import Flows, Graph, recorded, saved, walk
-from .knowledge import FUSED, INFIX, called, formula, is_elementwise, is_user_function, local, op_of, parameter
-from .model import softmax_before
-from .names import Names
+from .. import engines
+from ..calls import LOOKS, Seen
+from ..gradients import Sight, arithmetic, dead, first_bad, local_number
+from ..graph import Flows, Graph, recorded, saved, walk
+from ..knowledge import FUSED, INFIX, called, formula, is_elementwise, is_user_function, local, op_of, parameter
+from ..model import softmax_before
+from ..names import Names
+from ..record import Recording
+from ..stat import Stat, at, number, values
 from .picture import Cell, Flow, Link, Picture, Step
-from .record import Recording
-from .stat import Stat, at, number, values
 
 LARGE = 400  # nodes from which on a picture says less of each
 
@@ -327,7 +327,7 @@ class Painter:
         return made
 
     def _cut_above(self, seen: Seen) -> bool:
-        from .trail import Back
+        from ..trail import Back
 
         return self.recording is not None and bool(Back(self.recording, seen).cuts)
 

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from ..descent.palette import BLUE, GREEN, INK, ORANGE, PAGE, SKY, VERMILION
+from ...descent.palette import BLUE, GREEN, INK, ORANGE, PAGE, SKY, VERMILION
 from .groups import View, carrying, ends
 from .layout import Layout
 from .picture import Cell, Flow, Link, Picture
