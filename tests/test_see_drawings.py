@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import pictures
-from glassgrad.see import marks
+from glassgrad.see.drawings import marks
 from glassgrad.see.drawings.dot import to_dot
 from glassgrad.see.drawings.files import export
 from glassgrad.see.drawings.groups import carrying, flows
