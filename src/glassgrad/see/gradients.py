@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import engines
-from .calls import Call
+from .calls import Call, Pass
 from .graph import Flows, Graph, is_freed, is_modified, recorded, saved
 from .knowledge import FLAT, SAFE, called, is_elementwise, is_user_function, op_of, parameter
 from .names import Names
@@ -274,23 +274,28 @@ def began_in(recording: Recording, start: str) -> Verdict | None:
 def _where_it_began(sight: Sight, target: Any) -> tuple[Sight, Any, str]:
     """The first recorded backward that was not finite, in place of the last one, which may only have inherited it: its graph, the node, and when."""
     recording = sight.recording
-    passes = list(recording.passes) if recording is not None else []
-    for i, now in enumerate(passes[:-1]):
+    now = first_bad_pass(recording) if recording is not None else None
+    if recording is None or now is None or now is recording.passes[-1]:
+        return sight, target, ""
+    root = recording.root_of(now)
+    graph = Graph([root]) if root is not None and root.requires_grad else None
+    flows = recorded(graph, recording, now) if graph is not None else None
+    if graph is None or flows is None:
+        return sight, target, ""
+    leaf = engines.variable(target)
+    place = graph.node_of(leaf) if leaf is not None else None
+    found = Sight(graph, flows, recording, sight.names)
+    stat = found.stat(flows.at(*place)) if place is not None else None
+    at_fault = place[0] if place is not None and stat is not None and not stat.finite else None
+    return found, at_fault, f"first in backward {recording.passes.index(now) + 1} of {len(recording.passes)}"
+
+
+def first_bad_pass(recording: Recording) -> Pass | None:
+    """The first recorded backward with a gradient that is not finite."""
+    for now in recording.passes:
         if any(g is not None and not Stat.all_finite(g) for gradients, _ in now.flows.values() for g in gradients):
-            root = recording.root_of(now)  # type: ignore[union-attr]
-            if root is None or not root.requires_grad:
-                break
-            graph = Graph([root])
-            flows = recorded(graph, recording, now)
-            if flows is None:
-                break
-            leaf = engines.variable(target)
-            place = graph.node_of(leaf) if leaf is not None else None
-            found = Sight(graph, flows, recording, sight.names)
-            stat = found.stat(flows.at(*place)) if place is not None else None
-            at_fault = place[0] if place is not None and stat is not None and not stat.finite else None
-            return found, at_fault, f"first in backward {i + 1} of {len(passes)}"
-    return sight, target, ""
+            return now
+    return None
 
 
 def _story(sight: Sight, node: Any, sums: str) -> str:

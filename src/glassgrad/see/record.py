@@ -405,8 +405,10 @@ class Recording:
             after = self.call(index)
             if after is None:
                 break
-            if after.place is not None and after.place[0] is code and (after.place[1] <= at or after.where != call.where):
-                break  # the next statement, or the same one once more
+            if after.place is not None and after.place[0] is code:
+                again = after.place[1] < at or after.place[1] == at and not call.module  # a module runs several operations at one place
+                if again or after.where != call.where:
+                    break  # the same statement once more, or the next
             if any(s is call.results[0] for s in after.inputs):
                 return ""  # a part of what the statement computes
         return match[1]

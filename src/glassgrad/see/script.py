@@ -117,11 +117,13 @@ class Run:
         raise ScriptError(f"{self.path} has no variable {name!r}" + (f"; it has {', '.join(tensors[:12])}" if tensors else ""))
 
     def report(self, verdicts: list[Verdict]) -> str:
-        """The answers as a page, with the graph of the last loss if there is one."""
+        """The answers as a page, with the graph of the last loss, or of the first whose backward was not finite."""
         from .draw import draw
+        from .gradients import first_bad_pass
         from .report import to_html
 
-        roots = [c.inputs[0].tensor for c in self.recording.calls if c.name == "backward" and c.inputs]
+        bad = first_bad_pass(self.recording)
+        roots = [self.recording.root_of(bad)] if bad is not None else [c.inputs[0].tensor for c in self.recording.calls if c.name == "backward" and c.inputs]
         root = next((t for t in reversed(roots) if t is not None and t.grad_fn is not None), None)
         drawing = draw(root, recording=self.recording, names=self._named()) if root is not None else None
         return to_html(f"glassgrad why {os.path.basename(self.path)}", verdicts, drawing, self.traceback())
