@@ -122,7 +122,7 @@ def _run(args: argparse.Namespace) -> tuple[Any, str]:
 def _why(args: argparse.Namespace) -> int:
     from .see.script import ScriptError
     from .study import StudyError
-    from .study.report import write_atomically
+    from .writing import write_atomically
 
     try:
         if args.html:

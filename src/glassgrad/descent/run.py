@@ -14,6 +14,7 @@ import numpy as np
 
 from ..autograd.backward import grad
 from ..tensor import Tensor
+from .saved import Saved
 
 
 @dataclass
@@ -113,20 +114,29 @@ class Objective:
         parts = [part.reshape(shape) for part, shape in zip(np.split(x, ends), self.shapes)]
         return tuple(parts) if self.names is None else dict(zip(self.names, parts))
 
-    def output(self, x: np.ndarray) -> tuple[Tensor, list[Tensor]]:
-        """f(x) and the tensors that it was given."""
+    def tensors(self, x: np.ndarray) -> list[Tensor]:
+        """The arguments in x as leaves."""
         parts = self.apart(x)
         arrays = list(parts.values()) if isinstance(parts, dict) else list(parts) if isinstance(parts, tuple) else [parts]
-        tensors = [Tensor._wrap(np.array(a) if a.ndim else a[()]) for a in arrays]
-        for t in tensors:
+        found = [Tensor._wrap(np.array(a) if a.ndim else a[()]) for a in arrays]
+        for t in found:
             t._needs = True
+        return found
+
+    def output(self, x: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+        """f(x) and the tensors that it was given."""
+        tensors = self.tensors(x)
+        return self.of(tensors), tensors
+
+    def of(self, tensors: list[Tensor]) -> Tensor:
+        """f of tensors, as one number."""
         y = self.call(**dict(zip(self.names, tensors))) if self.names is not None else self.call(*tensors)
         if isinstance(y, (int, float, np.generic)):
             y = Tensor._wrap(np.float64(y))
         if not isinstance(y, Tensor) or y._data.size != 1:
             got = f"shape {list(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
             raise ValueError(f"descend needs a function that returns one number, and this returned {got} (reduce it: .sum(), .mean())")
-        return y.reshape(()), tensors
+        return y.reshape(())
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """f(x) and ∇f(x), in the shape of x."""
@@ -188,7 +198,7 @@ def _settings(lr: Any, steps: Any) -> tuple[float, int]:
 
 def descend(
     f: Callable[..., Any], start: Any, lr: float = 0.1, steps: int = 100, tolerance: float = 1e-8, progress: bool | None = None,
-    stream: TextIO | None = None,
+    stream: TextIO | None = None, checkpoint: Any = None, every: float = 5.0,
 ) -> Descent:  # fmt: skip
     """Follows x ← x - lr · ∇f(x) from `start` and keeps all of it.
 
@@ -196,7 +206,11 @@ def descend(
     float64 tensors. Stops as converged when ‖∇f‖ ≤ tolerance · max(1, ‖∇f(start)‖), as diverged when the loss is not finite or has
     grown past a million times its start, else after `steps`. A run of more than 2,000 steps shows a progress bar on a terminal.
 
-    Raises ValueError for a learning rate that is not positive, a start outside f's domain, or a function that returns no single number.
+    With `checkpoint`, the name of a file, the run is saved there every so many seconds, atomically, and at its end; called again after
+    it was killed, it goes on from there and ends at the same result, bit for bit; with more `steps` a finished one goes on too.
+
+    Raises ValueError for a learning rate that is not positive, a start outside f's domain, a function that returns no single number, or a
+    checkpoint that is damaged or belongs to another run.
 
     >>> import glassgrad as gg
     >>> run = descend(lambda x: 3 * x**2 - 2 * x + 5, 3.0, lr=0.1, steps=200)
@@ -216,7 +230,20 @@ def descend(
     limit_loss = 1e6 * max(1.0, abs(loss))
     stopped = "out of steps"
     bar = _Bar(steps, progress, stream)
-    for i in range(steps):
+    saved = Saved(checkpoint, every, objective.start, lr, tolerance) if checkpoint is not None else None
+    before = saved.load() if saved is not None else None
+    if before is not None:
+        path, losses, gradients = list(before["path"][: steps + 1]), before["losses"][: steps + 1].tolist(), list(before["gradients"][: steps + 1])
+        if not np.array_equal(gradients[0], g) or losses[0] != loss:
+            raise ValueError(f"{checkpoint} belongs to another function: at the start it had the loss {losses[0]:.6g}, this one has {loss:.6g}")
+        x, loss, g = path[-1], losses[-1], gradients[-1]
+        if not math.isfinite(loss) or not np.isfinite(g).all() or abs(loss) > limit_loss:
+            stopped = "diverged"
+    for i in range(len(losses) - 1, steps):
+        if stopped == "diverged":
+            break
+        if saved is not None and saved.due():
+            saved.save(path=np.array(path), losses=np.array(losses), gradients=np.array(gradients))
         if np.linalg.norm(g) <= enough:
             break
         x = x - lr * g
@@ -231,6 +258,8 @@ def descend(
     if stopped != "diverged" and np.linalg.norm(g) <= enough:
         stopped = "converged"
     bar.done()
+    if saved is not None:
+        saved.save(path=np.array(path), losses=np.array(losses), gradients=np.array(gradients))
     curvatures = objective.curvatures(path[0] if stopped == "diverged" else x)
     highest = curvatures[-1] if curvatures is not None and curvatures.size else 0.0
     limit = float(2 / highest) if highest > 1e-300 else None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
-import tempfile
 from typing import Any
 
 import numpy as np
@@ -147,18 +145,3 @@ def as_html(study: Any) -> str:
         f"<title>Study of {title}</title><style>html {{ background: #fff; }} @media (prefers-color-scheme: dark) {{ html {{ background: "
         f"#15191e; }} }} body {{ margin: 0; }}</style></head><body>\n{as_fragment(study)}\n</body></html>\n"
     )
-
-
-def write_atomically(path: Any, text: str) -> None:
-    """Writes a file whole or not at all: into a temporary one beside it, then in its place."""
-    path = os.fspath(path)
-    folder = os.path.dirname(os.path.abspath(path))
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".glassgrad-", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -114,7 +114,8 @@ class Study:
 
     def to_html(self, path: Any = None) -> str:
         """The study as one self-contained HTML page; written to `path` atomically where one is given."""
-        from .report import as_html, write_atomically
+        from ..writing import write_atomically
+        from .report import as_html
 
         page = as_html(self)
         if path is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 
-from ...study.report import write_atomically
+from ...writing import write_atomically
 from .dot import to_dot
 from .page import to_html
 from .picture import Picture
