@@ -1,0 +1,7 @@
+"""stub"""
+
+
+class Epochs: ...
+
+
+def epochs(): ...
