@@ -14,6 +14,7 @@ import numpy as np
 from .faults import DataError
 from .parts import Part, Reading, blocks
 
+LEAF = 8192  # numbers in the pieces that a block is factored in: they stay in the cache, and BLAS works on them without its lock
 FEW = 3  # distinct values of the target that are kept: two are classes, a third says that it has none
 
 
@@ -36,7 +37,7 @@ def survey(reading: Reading, part: Part) -> Survey:
         read += sum(batch.num_rows for batch in batches)
         if not len(block):
             continue
-        factor = _triangle(factor, block)
+        factor = triangle(np.concatenate([factor, triangle(block)]))
         if not np.isfinite(factor).all():
             raise part.fault(reading)
         if reading.target is not None and len(values) < FEW:
@@ -61,14 +62,27 @@ def _few(*groups: Any) -> tuple[Any, ...]:
     return tuple(sorted({value for group in groups for value in group})[:FEW])
 
 
-def _triangle(*matrices: np.ndarray) -> np.ndarray:
-    factor: Any = np.linalg.qr(np.vstack(matrices) if len(matrices) > 1 and len(matrices[0]) else matrices[-1], mode="r")
-    return factor
+def triangle(matrix: np.ndarray) -> np.ndarray:
+    """The R factor of a tall matrix (rows, columns): those of short pieces, many in one call, until what is left of them is short itself.
+
+    >>> matrix = np.random.default_rng(0).normal(size=(5000, 4))
+    >>> np.allclose(np.abs(triangle(matrix)), np.abs(np.linalg.qr(matrix, mode="r")))
+    True
+    """
+    width = matrix.shape[1]
+    piece = max(4 * width, LEAF // width)
+    while len(matrix) > piece:
+        count = len(matrix) // piece
+        pieces = matrix.T[:, : count * piece].reshape(width, count, piece).transpose(1, 2, 0)
+        factors: Any = np.linalg.qr(pieces, mode="r")
+        matrix = np.concatenate([factors.reshape(-1, width), matrix[count * piece :]])
+    last: Any = np.linalg.qr(matrix, mode="r")
+    return last
 
 
 def merged(*surveys: Survey) -> Survey:
     """The summary of several partitions together: the R of their R factors, one on top of the other."""
-    factor = _triangle(*(s.factor for s in surveys))
+    factor = triangle(np.concatenate([s.factor for s in surveys]))
     return Survey(factor, sum(s.rows for s in surveys), _few(*(s.values for s in surveys)), sum(s.dropped for s in surveys))
 
 

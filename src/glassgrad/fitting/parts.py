@@ -52,7 +52,7 @@ class ParquetPart:
         pa = pyarrow()
         groups = f"row groups {self.groups[0]} to {self.groups[-1]}"
         try:
-            with pa.parquet.ParquetFile(self.path, buffer_size=1 << 20, pre_buffer=False) as file:
+            with pa.parquet.ParquetFile(self.path, buffer_size=1 << 18, pre_buffer=False) as file:
                 yield from file.iter_batches(reading.batch_rows, row_groups=list(self.groups), columns=list(reading.columns), use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise DataError(f"{self.path} cannot be read in its {groups}: {short(error)}") from None
@@ -138,27 +138,27 @@ def _coded(column: Any, classes: tuple[Any, Any] | None, kind: str) -> np.ndarra
 def blocks(part: Part, reading: Reading) -> Iterator[tuple[np.ndarray, Any]]:
     """A partition as matrices [1, X - origin, y - origin] in column order, each with the batches that it was made of.
 
-    A block gathers batches until it has `batch_rows` rows, so that a wide table in small batches does not cost more than in large ones.
+    A block gathers batches until it has `batch_rows` rows, so that a wide table in small batches does not cost more than in large ones. All blocks
+    are made in the same memory: each is valid until the next is asked for.
     """
+    memory = np.empty((reading.batch_rows, len(reading.features) + 2), order="F")
     gathered: list[Any] = []
     rows = 0
     for batch in part.tables(reading):
         for at in range(0, batch.num_rows, reading.batch_rows):
             piece = batch.slice(at, reading.batch_rows)
             if rows + piece.num_rows > reading.batch_rows:
-                yield _block(gathered, rows, part, reading), gathered
+                yield _block(memory[:rows], gathered, part, reading), gathered
                 gathered, rows = [], 0
             gathered.append(piece)
             rows += piece.num_rows
     if rows:
-        yield _block(gathered, rows, part, reading), gathered
+        yield _block(memory[:rows], gathered, part, reading), gathered
 
 
-def _block(batches: list[Any], rows: int, part: Part, reading: Reading) -> np.ndarray:
-    width = len(reading.features)
-    block = np.empty((rows, width + 2), order="F")
+def _block(block: np.ndarray, batches: list[Any], part: Part, reading: Reading) -> np.ndarray:
     block[:, 0], block[:, -1] = 1.0, 0.0
-    origin = np.zeros(width + 1) if reading.origin is None else reading.origin
+    origin = np.zeros(len(reading.features) + 1) if reading.origin is None else reading.origin
     missing, at = 0, 0
     for batch in batches:
         end = at + batch.num_rows

@@ -11,6 +11,8 @@ import concurrent.futures
 import contextlib
 import functools
 import os
+import socket
+import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -105,11 +107,18 @@ def _processors() -> int:
 
 def _one_thread_each() -> Any:
     """BLAS with one thread in each of ours: its own would stand in each other's way."""
+    found = _pools()
+    return contextlib.nullcontext() if found is None else found.limit(limits=1)
+
+
+@functools.cache
+def _pools() -> Any:
+    """What controls the threads of BLAS; looking for it takes milliseconds."""
     try:
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import ThreadpoolController
     except ImportError:
-        return contextlib.nullcontext()
-    return threadpool_limits(1)
+        return None
+    return ThreadpoolController()
 
 
 def _alone(work: Callable[[Any], Any], part: Any) -> Any:
@@ -138,8 +147,9 @@ class Cluster(Serial):
                     n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50,
                 ))  # fmt: skip
             else:
-                where = address
+                where = _reachable(address)
             self.client = self._open.enter_context(distributed.Client(where, timeout="10s", set_as_default=False))
+            self.client.wait_for_workers(1, timeout=10)
         except (OSError, ValueError, TypeError) as error:
             self._open.close()
             raise DataError(f"there is no cluster at {address!r}: {short(error)}") from None
@@ -167,6 +177,15 @@ class Cluster(Serial):
             return merged.result()
         except (distributed.KilledWorker, distributed.client.FutureCancelledError, OSError) as error:
             raise DataError(f"the cluster gave up: {short(error)}") from None
+
+
+def _reachable(address: str) -> str:
+    """The address, if something listens there; asked first, since a client that finds nothing complains on stderr when it is dropped."""
+    where = urllib.parse.urlsplit(address if "://" in address else "tcp://" + address)
+    if not where.hostname or not where.port:
+        raise ValueError("an address is tcp://host:port, or local, or local:4")
+    socket.create_connection((where.hostname, where.port), timeout=10).close()
+    return address
 
 
 def _heard(told: Callable[[Any], None], part: Any, future: Any) -> None:

@@ -69,7 +69,7 @@ def score(reading: Reading, ends: tuple[float, float] | None, lines: tuple[Line,
 
 
 def _smallest(sample: np.ndarray) -> np.ndarray:
-    return sample if len(sample) <= SAMPLE else sample[np.argsort(sample[:, 0], kind="stable")[:SAMPLE]]
+    return sample if len(sample) <= SAMPLE else sample[np.argpartition(sample[:, 0], SAMPLE)[:SAMPLE]]
 
 
 def together(*scores: Score) -> Score:
