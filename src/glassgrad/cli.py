@@ -1,4 +1,4 @@
-"""The command line: `glassgrad study EXPR --at x=3`, `glassgrad why script.py`, `glassgrad draw script.py:loss`."""
+"""The command line: `glassgrad study EXPR --at x=3`, `why script.py`, `draw script.py:loss`, `fit data.csv --target y`, `predict MODEL data.csv`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from . import __version__
+from .fitting.options import add_options as add_fitting
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     picture.add_argument("-o", "--out", metavar="FILE", default="glassgrad-graph.html", help="an .html, .svg, .dot or .txt file (default: %(default)s)")
     explain.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments for the script")
     picture.add_argument("arguments", nargs="*", help="arguments for the script; after -- if they begin with a dash")
+    add_fitting(commands)
     given = list(sys.argv[1:] if argv is None else argv)
     args = parser.parse_args([_shielded(token) for token in given] if given[:1] == ["study"] else given)
     if sys.stdout is None:
@@ -54,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # ∂ on a terminal that has none
     try:
-        code = {"study": _study, "why": _why, "draw": _draw}[args.command](args)
+        code = {"study": _study, "why": _why, "draw": _draw, "fit": _fitting, "predict": _fitting}[args.command](args)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # whoever read the output has gone: nothing to say, and nobody to hear it
@@ -67,6 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("glassgrad: stopped", file=sys.stderr)
         return 130
+
+
+def _fitting(args: argparse.Namespace) -> int:
+    from .fitting.command import run
+
+    return run(args)
 
 
 def _seconds(text: str) -> float:
