@@ -189,7 +189,12 @@ def test_folders_globs_and_files_with_columns_in_another_order(tmp_path):
         assert found.rows == 900
 
 
-def test_kinds_of_numbers(tmp_path):
+def test_kinds_of_columns(tmp_path):
+    """Whole numbers, booleans, numbers too long for a double, pandas' categories."""
+    data = {"w": pa.array([10, 2**60 + 1, 30], pa.int64()), "c": pa.array(["no", "yes", "no"]).dictionary_encode(), "n": pa.array([1, 2, 4]).dictionary_encode()}
+    pq.write_table(pa.table(data), tmp_path / "d.parquet")
+    assert fit(tmp_path / "d.parquet", "c", features=["w", "n"], epochs=3).classes == ("no", "yes")
+    assert fit(tmp_path / "d.parquet", "n", features=["w"]).rows == 3
     data = {"i": pa.array([1, 2, 3, 4], pa.int8()), "f": pa.array([1, 0, 0, 5], pa.float32()), "b": [True, False, True, True], "y": [1, 2, 4, 8]}
     pq.write_table(pa.table(data), tmp_path / "d.parquet")
     (tmp_path / "d.csv").write_text("i,f,b,y\n1,1,true,1\n2,0,false,2\n3,0,true,4\n4,5,true,8\n")

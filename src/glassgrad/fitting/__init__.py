@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .faults import DataError
-    from .fit import Fit, fit
+    from .learn import Fit, fit
     from .model import load_model, predict, save_model
 
 __all__ = ["DataError", "Fit", "fit", "load_model", "predict", "save_model"]
-HOMES = {"DataError": "faults", "Fit": "fit", "fit": "fit", "load_model": "model", "predict": "model", "save_model": "model"}
+HOMES = {"DataError": "faults", "Fit": "learn", "fit": "learn", "load_model": "model", "predict": "model", "save_model": "model"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    for each in __all__:  # all at once: the module `fit` would hide the function `fit`
-        globals()[each] = getattr(importlib.import_module(f".{HOMES[each]}", __name__), each)
-    return globals()[name]
+    return getattr(importlib.import_module(f".{HOMES[name]}", __name__), name)

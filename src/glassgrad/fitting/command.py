@@ -7,7 +7,7 @@ import os
 import sys
 
 from .faults import DataError, short
-from .fit import Fit, fit
+from .learn import Fit, fit
 from .model import load_model, predict
 from .page import as_text, to_html
 from .progress import watched

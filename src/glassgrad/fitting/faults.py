@@ -21,6 +21,7 @@ def pyarrow() -> Any:
     """The library that reads CSV and Parquet, or a line that says which extra has it."""
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.csv
         import pyarrow.parquet
     except ImportError:
@@ -99,6 +100,8 @@ def in_column(column: Any, name: str, kind: str, first_row: int, drop_missing: b
     import numpy as np
 
     types = pyarrow().types
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     gaps = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))
     if len(gaps) and not drop_missing:
         return f"column {name!r} is missing in row {first_row + int(gaps[0]) + 1}; {DROP}"

@@ -14,7 +14,7 @@ import numpy as np
 from ..serialization import tensors
 from .dataset import open_dataset
 from .faults import DataError, pyarrow, short
-from .fit import NUMERIC, Fit
+from .learn import NUMERIC, Fit
 from .parts import Reading, blocks
 from .progress import Progress
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .fit import Fit
+from .learn import Fit
 
 FORMULAS = {
     "lstsq": "the smallest mean of (y - prediction)², by QR", "adaline": "gradient descent on the mean of (y - prediction)²",

@@ -116,11 +116,16 @@ class CsvPart:
 Part = ParquetPart | CsvPart
 
 
+def _plain(column: Any) -> Any:
+    """A column without the dictionary of its values."""
+    return column.dictionary_decode() if pyarrow().types.is_dictionary(column.type) else column
+
+
 def _numbers(column: Any) -> np.ndarray:
     """A column as float64, missing values as NaN: the memory of the batch itself where it holds just that."""
     pa = pyarrow()
     if not pa.types.is_float64(column.type):
-        column = column.cast(pa.float64())
+        column = _plain(column).cast(pa.float64(), safe=False)  # large whole numbers are rounded
     return column.to_numpy(zero_copy_only=False)
 
 
@@ -129,7 +134,7 @@ def _coded(column: Any, classes: tuple[Any, Any] | None, kind: str) -> np.ndarra
     if kind != "text":
         values = _numbers(column)
         return values if classes is None else np.where(np.isnan(values), np.nan, values == classes[1])
-    pa = pyarrow()
+    pa, column = pyarrow(), _plain(column)
     if classes is None:
         return np.where(column.is_null().to_numpy(zero_copy_only=False), np.nan, 0.0)
     return _numbers(pa.compute.equal(column, pa.scalar(classes[1], column.type)))
@@ -141,19 +146,26 @@ def blocks(part: Part, reading: Reading) -> Iterator[tuple[np.ndarray, Any]]:
     A block gathers batches until it has `batch_rows` rows, so that a wide table in small batches does not cost more than in large ones. All blocks
     are made in the same memory: each is valid until the next is asked for.
     """
-    memory = np.empty((reading.batch_rows, len(reading.features) + 2), order="F")
+    memory = np.empty((0, len(reading.features) + 2), order="F")
     gathered: list[Any] = []
     rows = 0
+
+    def block() -> tuple[np.ndarray, Any]:
+        nonlocal memory
+        if len(memory) < rows:
+            memory = np.empty((rows, memory.shape[1]), order="F")
+        return _block(memory[:rows], gathered, part, reading), gathered
+
     for batch in part.tables(reading):
         for at in range(0, batch.num_rows, reading.batch_rows):
             piece = batch.slice(at, reading.batch_rows)
             if rows + piece.num_rows > reading.batch_rows:
-                yield _block(memory[:rows], gathered, part, reading), gathered
+                yield block()
                 gathered, rows = [], 0
             gathered.append(piece)
             rows += piece.num_rows
     if rows:
-        yield _block(memory[:rows], gathered, part, reading), gathered
+        yield block()
 
 
 def _block(block: np.ndarray, batches: list[Any], part: Part, reading: Reading) -> np.ndarray:
@@ -162,14 +174,15 @@ def _block(block: np.ndarray, batches: list[Any], part: Part, reading: Reading) 
     missing, at = 0, 0
     for batch in batches:
         end = at + batch.num_rows
-        for j, name in enumerate(reading.features):
-            column = batch.column(name)
-            missing += column.null_count
-            np.subtract(_numbers(column), origin[j], out=block[at:end, j + 1])
-        if reading.target is not None:
-            column = batch.column(reading.target)
-            missing += column.null_count
-            np.subtract(_coded(column, reading.classes, reading.kinds[reading.target]), origin[-1], out=block[at:end, -1])
+        try:
+            for j, name in enumerate(reading.features):
+                np.subtract(_numbers(batch.column(name)), origin[j], out=block[at:end, j + 1])
+            if reading.target is not None:
+                values = _coded(batch.column(reading.target), reading.classes, reading.kinds[reading.target])
+                np.subtract(values, origin[-1], out=block[at:end, -1])
+        except pyarrow().ArrowException:  # a text among the files of numbers
+            raise part.fault(reading) from None
+        missing += sum(batch.column(name).null_count for name in reading.columns)
         at = end
     if reading.drop_missing:
         keep = ~np.isnan(block).any(axis=1)
