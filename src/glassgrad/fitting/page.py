@@ -175,7 +175,7 @@ def _draw_predictions(found: Fit, ax: Any) -> None:
     actual, predicted = found.sample.T
     ends = [float(found.sample.min()), float(found.sample.max())]
     ax.plot(ends, ends, color=red, linewidth=1.4, linestyle="--", label="prediction = actual")
-    ax.scatter(predicted, actual, s=9, alpha=0.45, color=blue, linewidths=0, label=f"{len(actual):,} of {found.rows:,} rows", rasterized=False)
+    ax.scatter(predicted, actual, s=9, alpha=0.45, color=blue, linewidths=0, label=f"{len(actual):,} of {found.rows:,} rows")
     ax.set(xlabel=f"predicted {found.target}", ylabel=f"actual {found.target}", title="Prediction and truth")
     ax.legend(frameon=False)
 
@@ -201,7 +201,8 @@ def _draw_descent(found: Fit, ax: Any) -> None:
     shown = [f for f in (found.compared or (found,)) if len(f.losses) > 1]
     for f, colour, style in zip(shown, series(ax), ("-", "--", ":")):
         ax.plot(range(len(f.losses)), f.losses, style, color=colour, label=f"{f.method}, {'cross-entropy' if f.method == 'sigmoid' else 'squared error'}")
-    if min(min(f.losses) for f in shown) > 0:
+    every = [loss for f in shown for loss in f.losses]
+    if 0 < 20 * min(every) < max(every):
         ax.set_yscale("log")
     ax.set(xlabel="epoch", ylabel="mean loss", title="The way down")
     ax.legend(frameon=False)

@@ -142,9 +142,9 @@ class Cluster(Serial):
         kind, _, count = address.partition(":")
         try:
             if kind == "local":
-                workers = int(count or _processors())
                 where = self._open.enter_context(distributed.LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50,
+                    n_workers=int(count or _processors()), threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
+                    silence_logs=50,
                 ))  # fmt: skip
             else:
                 where = _reachable(address)
@@ -153,7 +153,8 @@ class Cluster(Serial):
         except (OSError, ValueError, TypeError) as error:
             self._open.close()
             raise DataError(f"there is no cluster at {address!r}: {short(error)}") from None
-        self.name = f"{len(self.client.scheduler_info(n_workers=-1)['workers'])} workers of a cluster"
+        workers = len(self.client.nthreads())
+        self.name = f"{workers} worker{'s' * (workers != 1)} of a cluster"
 
     def __enter__(self) -> Cluster:
         return self
@@ -175,7 +176,7 @@ class Cluster(Serial):
 
         try:
             return merged.result()
-        except (distributed.KilledWorker, distributed.client.FutureCancelledError, OSError) as error:
+        except (distributed.KilledWorker, concurrent.futures.CancelledError, OSError) as error:
             raise DataError(f"the cluster gave up: {short(error)}") from None
 
 
