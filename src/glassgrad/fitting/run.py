@@ -143,7 +143,8 @@ class Cluster(Serial):
         try:
             if kind == "local":
                 where = self._open.enter_context(distributed.LocalCluster(
-                    n_workers=int(count or _processors()), threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50,
+                    n_workers=int(count or _processors()), threads_per_worker=1, processes=True, silence_logs=50,
+                    host="127.0.0.1", dashboard_address="127.0.0.1:0",
                 ))  # fmt: skip
             else:
                 where = _reachable(address)
@@ -162,8 +163,8 @@ class Cluster(Serial):
         self._open.close()
 
     def map(self, work: Callable[[Any], Any], parts: Sequence[Any], told: Callable[[Any], None]) -> Iterator[Any]:
-        for part in parts:
-            future = self.client.submit(_alone, work, part, pure=False)
+        futures = self.client.map(functools.partial(_alone, work), parts, pure=False)
+        for part, future in zip(parts, futures):
             future.add_done_callback(functools.partial(_heard, told, part))
             yield future
 
