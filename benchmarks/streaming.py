@@ -17,7 +17,7 @@ import tempfile
 import time
 
 CHILD = """
-import contextlib, resource, sys, time
+import contextlib, resource, sys, tempfile, time
 from glassgrad.fitting import fit
 if __name__ == "__main__":
     source, method, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -25,8 +25,10 @@ if __name__ == "__main__":
         address = None
         if workers:
             from distributed import LocalCluster
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
             address = stack.enter_context(LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50,
+                n_workers=workers, threads_per_worker=1, processes=True, silence_logs=50,
+                host="127.0.0.1", dashboard_address="127.0.0.1:0", local_directory=folder,
             )).scheduler_address
             fit(source, "y", method, epochs=1, cluster=address)  # workers import what they need
         began = time.perf_counter()
