@@ -18,9 +18,12 @@ from glassgrad.fitting.run import Cluster  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(tmp_path_factory):
     """Two worker processes, one thread each, on the loopback interface; a worker that dies is replaced."""
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50) as found:
+    folder = tmp_path_factory.mktemp("workers")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50, local_directory=folder,
+    ) as found:  # fmt: skip
         yield found
 
 
@@ -100,6 +103,8 @@ def test_the_command_line(cluster, data, tmp_path, capsys, monkeypatch):
     assert err.startswith("glassgrad fit: there is no cluster at 'tcp://127.0.0.1:9'") and err.count("\n") == 1
 
 
-def test_a_cluster_of_its_own(data):
+def test_a_cluster_of_its_own(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     found = fit(data, "y", features=["a", "b", "c"], cluster="local:1")
     assert found.where == "1 worker of a cluster" and found.rows == 2400
+    assert os.listdir() == ["data.parquet"]

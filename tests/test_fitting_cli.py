@@ -122,6 +122,8 @@ CSV = {
     "no content": ("", "data.csv is empty"),
     "blank lines only": ("\n\n", "data.csv is empty"),
     "a header only": ("a,y\n", "data.csv has no rows"),
+    "a quote that is never closed": ('a,y\n1,2\n"2,3\n3,4\n', "data.csv: row 2 (line 3) has 1 fields"),
+    "a field without end": ("a,y\n1,2\n" + "x" * 6_000_000 + ",3\n", "data.csv cannot be read after row 1"),
     "two columns of one name": ("a,a,y\n1,2,3\n", "data.csv has two columns named 'a'"),
     "only the target": ("y\n1\n2\n", "there is no column but the target 'y'"),
     "binary data": ("a,y\n\0\1\2,\0\n", "column 'a' holds text"),
@@ -146,6 +148,16 @@ def test_the_row_is_counted_from_the_start_of_the_file(capsys, monkeypatch):
     rows[333], rows[400] = "12,1", "12"
     write("a,y\n" + "\n".join(rows))
     refused(capsys, "data.csv: row 401 (line 402) has 1 fields, the header has 2", "fit", "data.csv", "--target", "y")
+
+
+def test_text_in_other_encodings(capsys):
+    for encoding, text, said in (
+        ("utf-16", "a,y\n1,2\n2,3\n", "the names of the columns are not text in UTF-8"), ("latin-1", "ä,y\n1,2\n2,3\n", "the names of the columns are not"),
+        ("latin-1", "a,y\nä,2\n2,3\n", "column 'a' holds text"),
+    ):  # fmt: skip
+        with open("data.csv", "w", encoding=encoding) as file:
+            file.write(text)
+        refused(capsys, said, "fit", "data.csv", "--target", "y")
 
 
 def parquet(group=3, **columns):

@@ -13,7 +13,8 @@ from .faults import DataError, pyarrow, short
 from .parts import CsvPart, ParquetPart, Part
 
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".txt")
-SIZE = 32 << 20  # bytes of a partition
+SIZE = 32 << 20  # bytes of a partition, at least
+MOST = 4096  # partitions of a large data set, about: each costs a cluster's scheduler some milliseconds in each pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +43,10 @@ def open_dataset(source: Any) -> Dataset:
     files = tuple(_files(source))
     parts: list[Part] = []
     kinds: dict[str, str] = {}
+    least = max(SIZE, sum(os.path.getsize(path) for path in files if os.path.isfile(path)) // MOST)
     for path in files:
         try:
-            found, has = (_parquet if path.lower().endswith(PARQUET) else _csv)(path)
+            found, has = (_parquet if path.lower().endswith(PARQUET) else _csv)(path, least)
         except OSError as error:
             raise DataError(f"{path} cannot be read: {short(error.strerror or error)}") from None
         if not kinds:
@@ -72,7 +74,7 @@ def _files(source: Any) -> Iterable[str]:
             matches = sorted(f for f in inside if f.lower().endswith(PARQUET + CSV))
             why = f"the folder {given!r} holds no file ending in .csv or .parquet"
         elif os.path.exists(given):
-            matches, why = [given], ""
+            matches, why = [given] if os.path.isfile(given) else [], f"{given!r} is no file: data is read several times"
         else:
             matches = sorted(f for f in glob.glob(given, recursive=True) if os.path.isfile(f))
             why = f"no file matches {given!r}" if glob.has_magic(given) else f"there is no file {given!r}"
@@ -97,7 +99,7 @@ def _kind(type: Any) -> str:
     return "text" if types.is_string(type) or types.is_large_string(type) else str(type)
 
 
-def _parquet(path: str) -> tuple[list[Part], dict[str, str]]:
+def _parquet(path: str, least: int) -> tuple[list[Part], dict[str, str]]:
     pa = pyarrow()
     parts: list[Part] = []
     try:
@@ -109,7 +111,7 @@ def _parquet(path: str) -> tuple[list[Part], dict[str, str]]:
             for i in range(about.num_row_groups):
                 group = about.row_group(i)
                 groups, rows, size = [*groups, i], rows + group.num_rows, size + group.total_byte_size
-                if size >= SIZE or i == about.num_row_groups - 1:
+                if size >= least or i == about.num_row_groups - 1:
                     parts.append(ParquetPart(path, tuple(groups), first, rows, size))
                     first, groups, rows, size = first + rows, [], 0, 0
     except pa.ArrowException as error:
@@ -117,7 +119,7 @@ def _parquet(path: str) -> tuple[list[Part], dict[str, str]]:
     return parts, kinds
 
 
-def _csv(path: str) -> tuple[list[Part], dict[str, str]]:
+def _csv(path: str, least: int) -> tuple[list[Part], dict[str, str]]:
     pa = pyarrow()
     size = os.path.getsize(path)
     with open(path, "rb") as file:
@@ -128,23 +130,25 @@ def _csv(path: str) -> tuple[list[Part], dict[str, str]]:
         line = head[begin : end or None]
         if not line.strip():
             raise DataError(f"{path} is empty: there is no line with the names of the columns")
-        delimiter = max(",;\t", key=line.count).decode() if isinstance(line, str) else max((b",", b";", b"\t"), key=line.count).decode()
-        whole = size <= SIZE or not end or b'"' in head or not _has_no_quotes(file)
+        delimiter = max((b",", b";", b"\t"), key=line.count).decode()
+        whole = size <= least or not end or b'"' in head or not _has_no_quotes(file)
         try:
             with pa.csv.open_csv(
                 pa.BufferReader(head if len(head) == size else head[: head.rfind(b"\n") + 1] or head), pa.csv.ReadOptions(use_threads=False),
                 pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in head, invalid_row_handler=lambda row: "skip"),
             ) as reader:  # fmt: skip
                 schema = reader.schema
+                kinds = _columns(path, schema.names, schema.types)
+        except UnicodeDecodeError:
+            raise DataError(f"{path}: the names of the columns are not text in UTF-8") from None
         except pa.ArrowException as error:
             raise DataError(f"{path} is not a CSV file: {short(error)}") from None
-        kinds = _columns(path, schema.names, schema.types)
         part = CsvPart(path, 0, None, size, tuple(schema.names), delimiter)
         if whole:
             return [part], kinds
         parts: list[Part] = []
         while end < size:
-            file.seek(min(end + SIZE, size))
+            file.seek(min(end + least, size))
             file.readline()
             begin, end = end, file.tell()
             parts.append(dataclasses.replace(part, start=begin, stop=end, size=end - begin))

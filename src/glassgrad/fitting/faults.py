@@ -73,11 +73,12 @@ def in_csv(path: str, delimiter: str, kinds: dict[str, str], limit: int, fallbac
             read += len(raw)
             yield raw.decode("utf-8-sig" if read == len(raw) else "utf-8", "replace")
 
+    row = 0
     try:
         with open(path, "rb") as file:
             reader = csv.reader(lines(file), delimiter=delimiter)
             header = next((record for record in reader if record), [])
-            row, ended = 0, reader.line_num
+            ended = reader.line_num
             for record in reader:
                 begun, ended = ended + 1, reader.line_num
                 if not record:
@@ -91,7 +92,7 @@ def in_csv(path: str, delimiter: str, kinds: dict[str, str], limit: int, fallbac
                     if said:
                         return f"{path}: column {name!r} {said}"
     except (OSError, csv.Error) as error:
-        return f"{path} cannot be read: {short(error)}"
+        return f"{path} cannot be read after row {row}: {short(error)}"
     return f"{path} cannot be read: {fallback}"
 
 

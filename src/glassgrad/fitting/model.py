@@ -63,6 +63,13 @@ def predict(model: Any, source: Any, out: Any = None, *, batch_rows: int = 65536
     Without `out`, an array of shape (rows,). With `out`, a .csv or .parquet file of them, written whole or not at all, with the column `prediction`
     and for "sigmoid" `probability` too, that of the second class; the number of rows is returned. Missing values raise DataError with column and
     row; with `drop_missing` such rows have a prediction that is missing too.
+
+    >>> model = Fit("lstsq", "y", ("x",), np.array([2.0]), 1.0, loss=0.0, rows=4)
+    >>> path = os.path.join(tempfile.mkdtemp(), "new.csv")
+    >>> with open(path, "w") as file:
+    ...     written = file.write("x\\n0\\n10\\n")
+    >>> predict(model, path)
+    array([ 1., 21.])
     """
     fitted = model if isinstance(model, Fit) else load_model(model)
     data = open_dataset(source)

@@ -92,14 +92,10 @@ class CsvPart:
             "parse_options": pa.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=self.stop is None), "convert_options": convert,
         }  # fmt: skip
         try:
-            if self.stop is None:
-                source: Any = self.path
-            else:
-                with open(self.path, "rb") as file:
-                    file.seek(self.start)
-                    source = pa.BufferReader(file.read(self.stop - self.start))
-            with pa.csv.open_csv(source, **options) as reader:
-                yield from reader
+            with pa.OSFile(self.path) as file:
+                source = file if self.stop is None else file.get_stream(self.start, self.size)
+                with pa.csv.open_csv(source, **options) as reader:
+                    yield from reader
         except (OSError, pa.ArrowException) as error:
             raise self._located(reading, short(error)) from None
 

@@ -12,6 +12,7 @@ import contextlib
 import functools
 import os
 import socket
+import tempfile
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -142,9 +143,10 @@ class Cluster(Serial):
         kind, _, count = address.partition(":")
         try:
             if kind == "local":
+                folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="glassgrad-", ignore_cleanup_errors=True))
                 where = self._open.enter_context(distributed.LocalCluster(
-                    n_workers=int(count or _processors()), threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
-                    silence_logs=50,
+                    n_workers=int(count or _processors()), threads_per_worker=1, processes=True, silence_logs=50,
+                    host="127.0.0.1", dashboard_address="127.0.0.1:0", local_directory=folder,
                 ))  # fmt: skip
             else:
                 where = _reachable(address)
@@ -163,8 +165,8 @@ class Cluster(Serial):
         self._open.close()
 
     def map(self, work: Callable[[Any], Any], parts: Sequence[Any], told: Callable[[Any], None]) -> Iterator[Any]:
-        for part in parts:
-            future = self.client.submit(_alone, work, part, pure=False)
+        futures = self.client.map(functools.partial(_alone, work), parts, pure=False)
+        for part, future in zip(parts, futures):
             future.add_done_callback(functools.partial(_heard, told, part))
             yield future
 
