@@ -255,6 +255,8 @@ class Neuron(BaseEstimator):
         over = f"learning_rate {rate:.3g} is over {self._limit.words} = {limit:.3g}" if rate > limit else ""
         if stopped == "diverged":
             return f"diverged {after}: {over or 'the loss grew without bound'}" + (f' (below it, or learning_rate="auto": {limit / 2:.3g})' if over else "")
+        if stopped == "converged" and n == 1:
+            return f"converged {after}: the gradient is zero at the start"
         if stopped == "converged":
             return f"converged {after}: the gradient is {'zero' if not self.tol else f'within {self.tol:g} of its first'}"
         if stopped == "settled":
@@ -293,12 +295,12 @@ class NeuronClassifier(ClassifierMixin, Neuron):
                     "Only binary classification is supported. The type of the target is multiclass: one neuron tells two classes apart, and y has "
                     f"{len(found)}; sklearn.multiclass.OneVsRestClassifier trains one for each"
                     if len(found) > 2
-                    else f"one neuron tells two classes apart, and y ({kind}) has one class only: {found[0]!r}"
+                    else f"one neuron tells two classes apart, and y ({kind}) has one class only: {found.tolist()[0]!r}"
                 )
             self.classes_ = found
         strange = ~np.isin(y, self.classes_)
         if strange.any():
-            raise ValueError(f"y has a class that was not there before: {y[strange][0]!r}; known are {list(self.classes_)!r}")
+            raise ValueError(f"y has a class that was not there before: {y[strange].tolist()[0]!r}; known are {self.classes_.tolist()!r}")
         return X, (y == self.classes_[1]).astype(np.float64)
 
     def _publish(self, w: np.ndarray) -> None:

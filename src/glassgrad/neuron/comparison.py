@@ -84,9 +84,8 @@ class Comparison:
         if self.ways[0].distance > self.tolerance:
             out.append(f"{self.ways[0].name}: of infinitely many solutions the one of least ‖w‖, where descent from zero counts b too")
         for way in self.ways[1:]:
-            met = {
-                "yes": "as it does" if way.must else "it does all the same", "not yet": "it is under way", "nearly": "it does", "no": "it does NOT" if way.must else "it does not",
-            }[way.verdict]  # fmt: skip
+            no, yes = ("it does NOT", "as it does") if way.must else ("it does not", "it does all the same")
+            met = {"yes": yes, "not yet": "it is under way", "nearly": "it does", "no": no}[way.verdict]
             out.append(f"{way.name}: {way.theory}; {met} (distance {way.distance:.1e}); {way.reason}")
         return out
 

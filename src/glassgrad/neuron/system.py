@@ -136,6 +136,8 @@ def system(X: Any, y: Any, *, fit_intercept: bool = False, rtol: float | None = 
     if fit_intercept:
         a = np.column_stack([a, np.ones(len(a))])
     n, k = a.shape
+    unit_a, unit_y = _power(a), _power(y)  # powers of two, so that no square of a number leaves float64's range
+    a, y = a / unit_a, y / unit_y
     tolerance = max(n, k + 1) * float(np.finfo(np.float64).eps) if rtol is None else float(rtol)
     u, s, vt = np.linalg.svd(a, full_matrices=n < k)
     top = float(s[0])
@@ -147,4 +149,13 @@ def system(X: Any, y: Any, *, fit_intercept: bool = False, rtol: float | None = 
     kind = "overdetermined" if n > k else "underdetermined" if n < k else "square"
     condition = top / float(s[-1]) if rank == k else float("inf")
     relative = residual / length if length else 0.0
-    return System(n, k, rank, rank + (not consistent), consistent, solutions, kind, condition, s, residual, relative, w, vt[rank:].T, tolerance, names)
+    return System(
+        n, k, rank, rank + (not consistent), consistent, solutions, kind, condition, s * unit_a, residual * unit_y, relative, w * (unit_y / unit_a),
+        vt[rank:].T, tolerance, names,
+    )  # fmt: skip
+
+
+def _power(values: np.ndarray) -> float:
+    """The power of two next to the largest absolute value; 1 where all are zero."""
+    top = float(np.abs(values).max(initial=0.0))
+    return float(2.0 ** np.floor(np.log2(top))) if top else 1.0
