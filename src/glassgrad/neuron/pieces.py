@@ -69,7 +69,7 @@ def _squared_of_margin(m: Any, y: Any = None) -> Any:
 
 
 def _entropy_of_margin(m: Any, y: Any = None) -> Any:
-    # three times as fast, and as exact, where eᵐ is a number
+    # the plain formula is faster, and as exact, where eᵐ is a number
     return log1p(exp(m)) if m._data.max() < 700 else _softplus(m)
 
 
