@@ -22,7 +22,7 @@ class Adaline(RegressorMixin, Neuron):
     answers that sample exactly. Epoch t (0, 1, …) uses α / (1 + `decay` · t). Stops as converged when the gradient has fallen to `tol`
     times its first size (for single samples: the mean step, divided by α); as settled when single steps of a fixed rate have not lowered
     the loss for 50 epochs; as diverged when the loss has left all bounds. Tall data is factored once for the batch rule (X = QR): the same loss and
-    gradient from as many rows as features.
+    gradient from as many rows as features. Single steps are found 64 at a time, from the engine's slopes at the first of them: the same steps.
 
     Attributes: `coef_` (features,), `intercept_`, `n_iter_`, `loss_curve_` (the loss met in each epoch), `learning_rate_`, `stopped_`,
     `reason_`, `n_features_in_`, `feature_names_in_`. Raises ValueError for settings and data out of their range; warns
@@ -34,7 +34,7 @@ class Adaline(RegressorMixin, Neuron):
     ([1.0, 1.0], 'converged')
     """
 
-    _compact = True
+    _quadratic = True
 
     def pieces(self) -> tuple[str, str]:
         """The names of the activation and of the loss."""

@@ -10,10 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autograd.backward import grad
-from ..ops.products import dot, mv
-from ..ops.reductions import mean
-from ..tensor import Tensor
 from .conventions import (
     BaseEstimator,
     ClassifierMixin,
@@ -26,18 +22,10 @@ from .conventions import (
     validate_data,
 )
 from .factor import triangle
-from .pieces import bend, leaf
+from .pieces import bend
+from .steps import BLOCK, Batch, const, single_steps, value_and_gradient
 
 PATIENCE = 50  # epochs without a lower loss after which single steps have settled
-
-
-class Batch(NamedTuple):
-    """Samples as one step takes them: rows (n, k), what they aim at, weights that sum to 1 where samples count differently."""
-
-    rows: Tensor
-    target: Tensor | None
-    weight: Tensor | None
-    constant: float = 0.0  # what the loss has beyond these rows
 
 
 class Limit(NamedTuple):
@@ -66,7 +54,7 @@ class Neuron(BaseEstimator):
 
     # What a neuron says of itself.
     _signed = False  # whether the rows take the sign of their class: the loss is a function of (1 − 2y)z alone
-    _compact = False  # whether the loss is a sum of squares, so that tall data may be replaced by its triangular factor
+    _quadratic = False  # whether the loss is (z − y)²: tall data may be replaced by its triangular factor, and single steps be found in blocks
 
     def pieces(self) -> tuple[str, str]:
         """The names of the activation and of the loss."""
@@ -158,7 +146,7 @@ class Neuron(BaseEstimator):
         highest = bend(self._loss_of())
         if self._whole(len(X)):
             largest, spread = _curvatures(X, s, self.fit_intercept)
-            words = "2/λmax of the loss" if self._compact else "2/λmax (a bound of the loss's curvature)"
+            words = "2/λmax of the loss" if self._quadratic else "2/λmax (a bound of the loss's curvature)"
         else:
             kept = X if s is None else X[s > 0]
             largest, spread = float(np.einsum("ij,ij->i", kept, kept).max()) + bool(self.fit_intercept), math.nan
@@ -179,10 +167,10 @@ class Neuron(BaseEstimator):
         rows[:, d:] = 1
         if self._signed:
             rows *= (1 - 2 * y)[:, None]
-        if whole and self._compact and n * k > 4096 and n >= 4 * (k + 1):
+        if whole and self._quadratic and n * k > 4096 and n >= 4 * (k + 1):
             batch = _compacted(rows, y, s)
         else:
-            batch = Batch(_const(rows), None if self._signed else _const(y), None if s is None else _const(s))
+            batch = Batch(const(rows), None if self._signed else const(y), None if s is None else const(s))
         if whole:
             return lambda: iter((batch,))
         size = int(self.batch_size or n)
@@ -190,13 +178,15 @@ class Neuron(BaseEstimator):
 
         def one_by_one() -> Iterator[Batch]:
             order = self._rng.permutation(n) if self.shuffle else np.arange(n)
-            if size == 1:
+            if size == 1 and not self._quadratic:
                 for i in order:
-                    yield Batch(_const(rows[i]), None if self._signed else _const(y[i]), None if scale is None else _const(scale[i]))
+                    yield Batch(const(rows[i]), None if self._signed else const(y[i]), None if scale is None else const(scale[i]))
                 return
-            for first in range(0, n, size):
-                chosen = order[first : first + size]
-                yield Batch(_const(rows[chosen]), None if self._signed else _const(y[chosen]), None if scale is None else _const(scale[chosen] / len(chosen)))
+            width = BLOCK if size == 1 else size
+            for first in range(0, n, width):
+                chosen = order[first : first + width]
+                share = None if scale is None else const(scale[chosen] / (1 if size == 1 else len(chosen)))
+                yield Batch(const(rows[chosen]), None if self._signed else const(y[chosen]), share)
 
         return one_by_one
 
@@ -204,17 +194,21 @@ class Neuron(BaseEstimator):
     def _train(self, batches: Callable[[], Iterator[Batch]], epochs: int, watch: Any) -> None:
         loss_of, w, rate, tol = self._loss_of(), self._w, self.learning_rate_, self.tol
         stopped, best, since, enough = "out of epochs", math.inf, 0, 0.0
-        started = len(self.loss_curve_)
+        started, blocks = len(self.loss_curve_), self._quadratic and self.batch_size == 1
         for epoch in range(started, started + epochs):
             step = rate / (1 + self.decay * epoch)
             before, losses, count = w, 0.0, 0
             if watch is not None:
                 watch(w)
             for batch in batches():
-                loss, g = value_and_gradient(loss_of, w, batch)
-                w = w - step * g
+                if blocks and len(batch.rows._data) > 1:
+                    loss, w = single_steps(loss_of, w, batch, step)
+                    count += len(batch.rows._data)
+                else:
+                    loss, g = value_and_gradient(loss_of, w, batch)
+                    w = w - step * g
+                    count += 1
                 losses += loss
-                count += 1
             losses /= count
             self.loss_curve_.append(losses)
             finite = math.isfinite(_length(w))
@@ -323,27 +317,8 @@ class NeuronClassifier(ClassifierMixin, Neuron):
         return tags
 
 
-def value_and_gradient(loss_of: Callable[[Any, Any], Any], w: np.ndarray, batch: Batch) -> tuple[float, np.ndarray]:
-    """The loss of a batch at w, and its gradient: forward and backward once through the engine."""
-    leaf_w = leaf(w)
-    rows, target, weight, constant = batch
-    if rows._data.ndim == 1:
-        loss = loss_of(dot(rows, leaf_w), target)
-        if weight is not None:
-            loss = loss * weight
-    else:
-        each = loss_of(mv(rows, leaf_w), target)
-        loss = mean(each) if weight is None else dot(each, weight)
-    (g,) = grad(loss, [leaf_w])
-    return float(loss._data) + constant, g._data
-
-
 def _length(v: np.ndarray) -> float:
     return math.sqrt(v @ v)
-
-
-def _const(a: Any) -> Tensor:
-    return Tensor._wrap(a if isinstance(a, np.ndarray) and a.ndim else np.float64(a))
 
 
 def _positive(value: Any) -> bool:
@@ -360,7 +335,7 @@ def _compacted(rows: np.ndarray, y: np.ndarray, s: np.ndarray | None) -> Batch:
     a[:, :k], a[:, k] = rows, y
     a *= np.sqrt((k / n) if s is None else k * s)[..., None]
     r = triangle(a)
-    return Batch(_const(np.asfortranarray(r[:k, :k])), _const(r[:k, k].copy()), None, float(r[k, k] ** 2) / k)
+    return Batch(const(np.asfortranarray(r[:k, :k])), const(r[:k, k].copy()), None, float(r[k, k] ** 2) / k)
 
 
 def _curvatures(X: np.ndarray, s: np.ndarray | None, intercept: bool) -> tuple[float, float]:

@@ -90,6 +90,8 @@ class Chain:
         lines += ["", *("  ".join([r[0].ljust(widths[0]), *(c.rjust(n) for c, n in zip(r[1:], widths[1:]))]) for r in rows)]
         return "\n".join([*lines, *self._note()])
 
+    __repr__ = __str__
+
     def _note(self) -> list[str]:
         if np.allclose(self.gradient, self.engine, rtol=1e-9, atol=1e-300):
             return []

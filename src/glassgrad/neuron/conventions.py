@@ -1,6 +1,7 @@
-"""What the estimators take from scikit-learn, or a line that says how to get it."""
+"""What the estimators take from scikit-learn, and from the SciPy that it brings, or a line that says how to get it."""
 
 try:
+    from scipy.linalg.blas import dtrsv
     from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils import check_random_state
@@ -12,5 +13,5 @@ except ImportError:
 check_sample_weight = _check_sample_weight
 __all__ = [
     "BaseEstimator", "ClassifierMixin", "ConvergenceWarning", "MultiOutputMixin", "RegressorMixin", "check_classification_targets", "check_is_fitted",
-    "check_random_state", "check_sample_weight", "type_of_target", "validate_data",
+    "check_random_state", "check_sample_weight", "dtrsv", "type_of_target", "validate_data",
 ]  # fmt: skip

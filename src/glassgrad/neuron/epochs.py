@@ -81,6 +81,8 @@ class Epochs:
         lines = ["  ".join(c.rjust(n) for c, n in zip(r, widths)) for r in rows]
         return "\n".join([*lines, f"loss {self.losses[0]:.6g} → {self.losses[-1]:.6g}; {self.run.reason}"])
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         head, *rows = self.table()
         cells = lambda r, tag: "<tr>" + "".join(f"<{tag} style='text-align:right'>{html.escape(c)}</{tag}>" for c in r) + "</tr>"

@@ -76,6 +76,8 @@ class System:
         wide = max(len(label) for label, _ in rows)
         return "\n".join(f"{label:<{wide}}  {text}" for label, text in rows)
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         cells = "".join(
             f"<tr><td style='text-align:left;opacity:.65'>{html.escape(label)}</td><td style='text-align:left'>{html.escape(text)}</td></tr>"
