@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..neuron.factor import triangle
 from .faults import DataError
 from .parts import Part, Reading, blocks
 
-LEAF = 8192  # numbers in the pieces that a block is factored in: they stay in the cache, and BLAS works on them without its lock
 FEW = 3  # distinct values of the target that are kept: two are classes, a third says that it has none
 
 
@@ -60,24 +60,6 @@ def _texts(batches: list[Any], target: str) -> list[str]:
 
 def _few(*groups: Any) -> tuple[Any, ...]:
     return tuple(sorted({value for group in groups for value in group})[:FEW])
-
-
-def triangle(matrix: np.ndarray) -> np.ndarray:
-    """The R factor of a tall matrix (rows, columns): those of short pieces, many in one call, until what is left of them is short itself.
-
-    >>> matrix = np.random.default_rng(0).normal(size=(5000, 4))
-    >>> np.allclose(np.abs(triangle(matrix)), np.abs(np.linalg.qr(matrix, mode="r")))
-    True
-    """
-    width = matrix.shape[1]
-    piece = max(4 * width, LEAF // width)
-    while len(matrix) > piece:
-        count = len(matrix) // piece
-        pieces = matrix.T[:, : count * piece].reshape(width, count, piece).transpose(1, 2, 0)
-        factors: Any = np.linalg.qr(pieces, mode="r")
-        matrix = np.concatenate([factors.reshape(-1, width), matrix[count * piece :]])
-    last: Any = np.linalg.qr(matrix, mode="r")
-    return last
 
 
 def merged(*surveys: Survey) -> Survey:

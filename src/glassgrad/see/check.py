@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from . import engines
 from .calls import Call
 from .record import CHANCE, Recording, record
 from .stat import number, values
+from .verdict import Printed
 
 ELEMENTS = 500  # of the inputs that finite differences move, at most
 
@@ -39,8 +39,8 @@ class Doubt:
     measured: float
 
 
-@dataclasses.dataclass
-class Check:
+@dataclasses.dataclass(repr=False)
+class Check(Printed):
     """The opinions, the engine's own first; `doubts` are the operations at fault; `agree` where all who spoke say the same."""
 
     inputs: list[str]
@@ -70,11 +70,6 @@ class Check:
         rows.append(f"  {self.calls} operations checked one by one, {len(self.doubts)} in doubt")
         rows += [f"  ! {d.name}: its vjp says {number(d.said)}, its values say {number(d.measured)}   {d.line}" for d in self.doubts]
         return "\n".join(rows)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def check(f: Callable[..., Any], *inputs: Any, timeout: float = 5.0, tolerance: float = 1e-3) -> Check:

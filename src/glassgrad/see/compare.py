@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import math
 from typing import Any
 
@@ -15,10 +14,11 @@ from .names import Names
 from .preflight import named_parameters
 from .record import Recording, latest
 from .stat import number
+from .verdict import Printed
 
 
-@dataclasses.dataclass
-class Comparison:
+@dataclasses.dataclass(repr=False)
+class Comparison(Printed):
     """Gradients of several losses: `norms` by loss, `cosine` between each two over all parameters, `by_parameter` the norms of each.
 
     A cosine below 0 means that a step down one loss goes up the other, to first order.
@@ -45,11 +45,6 @@ class Comparison:
             rows.append(f"{self.losses[self.norms.index(large)]} outweighs {self.losses[self.norms.index(small)]} {number(large / small, 2)} times: scale them")
         rows += [f"{loss} does not reach {', '.join(found[:8])}" for loss, found in self.missing.items() if found]
         return "\n".join(rows)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def compare(losses: Any, params: Any, *, recording: Recording | None = None) -> Comparison:

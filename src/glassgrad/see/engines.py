@@ -47,20 +47,18 @@ def is_tensor(value: Any) -> bool:
 
 def is_module(value: Any) -> bool:
     """Whether a value is a module (a layer, a net) of one of the engines."""
-    for engine in engines():
-        nn = sys.modules.get(engine.__name__ + ".nn")
-        if nn is not None and isinstance(value, nn.Module):
-            return True
-    return False
+    return _is(value, "nn", "Module")
 
 
 def is_optimizer(value: Any) -> bool:
     """Whether a value is an optimizer of one of the engines."""
-    for engine in engines():
-        optim = sys.modules.get(engine.__name__ + ".optim")
-        if optim is not None and isinstance(value, optim.Optimizer):
-            return True
-    return False
+    return _is(value, "optim", "Optimizer")
+
+
+def _is(value: Any, room: str, name: str) -> bool:
+    """Whether a value is of a class of one of the engines' rooms, if that room is loaded: else it cannot be."""
+    rooms = [sys.modules.get(f"{engine.__name__}.{room}") for engine in engines()]
+    return any(found is not None and isinstance(value, getattr(found, name)) for found in rooms)
 
 
 def engine_of(tensor: Any) -> Any:

@@ -377,16 +377,19 @@ def zero(sight: Sight, target: Any, title: str, value: Any) -> Verdict:
     return answer
 
 
-def dead(sight: Sight, node: Any) -> tuple[int, int] | None:
-    """Of a relu: how many elements let nothing through, and how many there are."""
+def shut(sight: Sight, node: Any) -> Any:
+    """Of a relu: which elements let nothing through; None where its result is not to be had."""
     result = saved(node).get("result")
     if not engines.is_tensor(result):
         call = sight.call(node)
         result = call.results[0].value() if call is not None and call.results else None
-    if result is None or not engines.is_tensor(result):
-        return None
-    a = engines.array(result)
-    return int((a <= 0).sum()), int(a.size)
+    return engines.array(result) <= 0 if engines.is_tensor(result) else None
+
+
+def dead(sight: Sight, node: Any) -> tuple[int, int] | None:
+    """Of a relu: how many elements let nothing through, and how many there are."""
+    found = shut(sight, node)
+    return None if found is None else (int(found.sum()), int(found.size))
 
 
 def _why_zero(sight: Sight, node: Any, slot: int) -> tuple[str, str]:

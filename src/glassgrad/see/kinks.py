@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from .knowledge import called
 from .names import Names
 from .record import Recording, latest
 from .stat import at
-from .verdict import Verdict
+from .verdict import Printed, Verdict
 
 CONVENTIONS = {
     "relu": "relu at 0: 0 is taken (the slopes are 0 and 1)",
@@ -40,7 +39,7 @@ CONVENTIONS = {
 }
 
 
-class Kinks:
+class Kinks(Printed):
     """The places found, as verdicts; empty where every derivative is the only one."""
 
     def __init__(self, found: list[Verdict], unknown: list[str]):
@@ -57,11 +56,6 @@ class Kinks:
         if self.unknown:
             rows.append("not known (inputs not kept; run inside see.record()): " + ", ".join(self.unknown[:12]))
         return "\n".join(rows)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def kinks(loss: Any, *, recording: Recording | None = None) -> Kinks:

@@ -115,7 +115,7 @@ def formula(node: Any) -> str:
     ('result = self · other', 'result = tanh(self)')
     """
     name, op = called(node), op_of(node)
-    if engines_leaf(node):
+    if accumulates(node):
         return "grad += what arrives"
     if op is None:
         return f"result = {name}({', '.join(f'input {i}' for i in range(len(node.next_functions)))})"
@@ -128,7 +128,8 @@ def formula(node: Any) -> str:
     return f"result = {name}({', '.join(op.tensors)})"
 
 
-def engines_leaf(node: Any) -> bool:
+def accumulates(node: Any) -> bool:
+    """Whether a node is the end of an edge, where a leaf's gradient is added up."""
     return "AccumulateGrad" in node.name()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import html
 import weakref
 from typing import Any
 
@@ -15,6 +14,7 @@ from .calls import short
 from .names import Names
 from .record import Recording, latest
 from .stat import values
+from .verdict import Printed
 
 
 @dataclasses.dataclass
@@ -55,7 +55,7 @@ def _shown(gradient: Any) -> str:
     return "None: the parameter is passed over" if gradient is None else values(gradient)
 
 
-class Ledger(contextlib.AbstractContextManager["Ledger"]):
+class Ledger(Printed, contextlib.AbstractContextManager["Ledger"]):
     """The entries of an optimizer's steps while it is open; iterable, newest last."""
 
     def __init__(self, optimizer: Any, recording: Recording | None, names: Names, limit: int):
@@ -84,11 +84,6 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.entries[-24:])) or "no step yet"
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
     def _parameters(self) -> Any:
         for group in self.optimizer.param_groups:

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import engines, gradients
 from .gradients import Sight
-from .graph import Graph, flows_of, saved
+from .graph import Graph, flows_of
 from .knowledge import called
 from .names import Names
 from .record import Recording
@@ -26,7 +26,7 @@ def why_model(model: Any, loss: Any, recording: Recording | None, names: Names) 
         if not parameters:
             return Verdict("fine", f"{type(model).__name__} has no parameters.")
         if loss is None:
-            loss, _ = find_loss(parameters[0][1], None, recording, names)
+            loss = find_loss(parameters[0][1], None, recording, names)
         graph = Graph([loss]) if loss is not None and loss.requires_grad else None
         sight = Sight(graph, flows_of(graph, recording), recording, names) if graph is not None else None
         groups: dict[str, list[str]] = {"not finite": [], "unreached": [], "zero": [], "no backward yet": [], "frozen": []}
@@ -124,14 +124,11 @@ def units(sight: Sight) -> list[str]:
 
 
 def _dead_units(sight: Sight, node: Any) -> tuple[int, int] | None:
-    result = saved(node).get("result")
-    if not engines.is_tensor(result):
-        call = sight.call(node)
-        result = call.results[0].value() if call is not None and call.results else None
-    if result is None or not engines.is_tensor(result) or len(tuple(result.shape)) < 2:
+    """Of a relu over a batch: how many units let nothing through for every example, if any, and how many there are."""
+    found = gradients.shut(sight, node)
+    if found is None or found.ndim < 2:
         return None
-    a = engines.array(result)
-    idle = (a <= 0).reshape(a.shape[0], a.shape[1], -1).all(axis=(0, 2))
+    idle = found.reshape(found.shape[0], found.shape[1], -1).all(axis=(0, 2))
     return (int(idle.sum()), int(idle.size)) if idle.any() else None
 
 

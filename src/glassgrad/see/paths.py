@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
-import html
 import math
 from typing import Any
 
@@ -18,6 +17,7 @@ from .knowledge import is_elementwise, local, parameter
 from .names import Names
 from .record import Recording, latest
 from .stat import Stat, number, values
+from .verdict import Printed
 
 MANY = 20_000  # paths that are followed one by one, where tensors are in the way
 
@@ -54,8 +54,8 @@ class Path:
         return f"{values(self.contribution)} ({self.share:.0%})  " + " · ".join(shown)
 
 
-@dataclasses.dataclass
-class Paths:
+@dataclasses.dataclass(repr=False)
+class Paths(Printed):
     """The `count` paths to a tensor, the `top` of them, and what the others bring together.
 
     `exact` says whether the top ones are known to be the largest of all; `checked` whether the sum over all paths equals the
@@ -85,11 +85,6 @@ class Paths:
         if not self.exact:
             rows.append(f"  (found among the {MANY} paths with the largest gradient on their way; there may be larger ones)")
         return "\n".join(rows)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def paths(loss: Any, wrt: Any, top: int = 5, *, recording: Recording | None = None, names: dict[str, Any] | None = None) -> Paths:

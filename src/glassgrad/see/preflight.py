@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,10 +13,10 @@ from .model import modes, softmax_before
 from .names import Names
 from .record import Recording, latest
 from .stat import Stat, number
-from .verdict import Verdict
+from .verdict import Printed, Verdict
 
 
-class Preflight:
+class Preflight(Printed):
     """The findings, the gravest first. `ok` where backward can run and brings every parameter a gradient."""
 
     def __init__(self, findings: list[Verdict], checked: list[str]):
@@ -35,11 +34,6 @@ class Preflight:
         if not self.findings:
             return "ready for backward: " + "; ".join(self.checked)
         return "\n".join([*(("note: " if f.kind == "hint" else "") + str(f) for f in self.findings), "checked: " + "; ".join(self.checked)])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def preflight(loss: Any, params: Any = None, *, recording: Recording | None = None, names: dict[str, Any] | None = None) -> Preflight:

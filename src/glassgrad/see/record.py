@@ -466,9 +466,9 @@ class record(contextlib.AbstractContextManager[Recording]):
     """Notes every operation on tensors inside the context, ours and PyTorch's: name, inputs, results, line, grad mode, module.
 
     The backwards of what was noted are noted too, also after the context. The other tools use the last recording unless they are
-    given another: then they know lines, forward values, and what was cut off. `values="summary"` keeps a few numbers about each
-    tensor instead of the tensor; `limit` calls and `megabytes` of results are held, older ones are forgotten. What is computed
-    is not changed by it.
+    given another: then they know lines, forward values, and what was cut off. The last one is kept until the next; `see.Recording.last = None`
+    lets it go. `values="summary"` keeps a few numbers about each tensor instead of the tensor; `limit` calls and `megabytes` of results are
+    held, older ones are forgotten. PyTorch has to be imported before. What is computed is not changed by it.
 
     Raises ValueError for another `values`.
 

@@ -7,8 +7,18 @@ import html
 from typing import Any
 
 
-@dataclasses.dataclass
-class Verdict:
+class Printed:
+    """What is read as text: in a terminal as it prints, in a notebook as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+@dataclasses.dataclass(repr=False)
+class Verdict(Printed):
     """What a tool found. `kind` is one word for programs; `headline` the answer in a sentence.
 
     `where` is the user's line, `fix` what to write instead, `details` the numbers, `unknown` what could not be seen.
@@ -31,8 +41,6 @@ class Verdict:
 
     def __str__(self) -> str:
         return "\n".join([self.headline, *(f"  {label:<9} {text}" for label, text in self.rows())])
-
-    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         cells = "".join(

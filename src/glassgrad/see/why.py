@@ -59,7 +59,7 @@ def _tensor(t: Any, loss: Any, recording: Recording | None, names: Names) -> Ver
     seen = recording.of_tensor(t) if recording is not None else None
     if t.is_leaf and seen is not None and seen.call is not None and _made_by_hand(seen):
         return _fixed_by_hand(t, name, seen, recording, names)
-    loss, how = find_loss(t, loss, recording, names)
+    loss = find_loss(t, loss, recording, names)
     if loss is t and not t.is_leaf:
         return _root(t, name, recording, names)
     if loss is None:
@@ -70,15 +70,21 @@ def _tensor(t: Any, loss: Any, recording: Recording | None, names: Names) -> Ver
         if graph is None and not t.is_leaf or t.grad is None:
             return _unreached(t, name, loss, names.of(loss, "the loss"), recording, names)
         return _left_over(t, name, names.of(loss, "the loss"), recording, names)
-    return _reached(t, name, loss, how, graph, place, recording, names)
+    return _reached(t, name, loss, graph, place, recording, names)
+
+
+def _maker(seen: Seen) -> Call | None:
+    """The call that computed a tensor, before it was told to require grad."""
+    call: Call | None = seen.call
+    while call is not None and call.name in ("requires_grad_", "requires_grad"):
+        call = call.inputs[0].call if call.inputs else None
+    return call
 
 
 def _made_by_hand(seen: Seen) -> bool:
     """Whether a leaf was computed, untracked, and then told to require grad."""
-    call: Call | None = seen.call
-    while call is not None and call.name in ("requires_grad_", "requires_grad"):
-        call = call.inputs[0].call if call.inputs else None
-    return call is not None and call.name not in FACTORIES and any(True for _ in call.inputs) and not call.writes
+    call = _maker(seen)
+    return call is not None and call.name not in FACTORIES and bool(call.inputs) and not call.writes
 
 
 # ------------------------------------------------------------------------------------------------ no graph
@@ -89,7 +95,7 @@ def untracked(t: Any, name: str, recording: Recording | None, names: Names) -> V
     if seen is not None and seen.call is not None:
         back = Back(recording, seen)  # type: ignore[arg-type]
         if back.cuts:
-            return cut_verdict(name, back, names, len(list(t.shape)) == 0)
+            return cut_verdict(name, back.cuts, names)
         if back.looks:
             look = back.looks[-1]
             return Verdict(
@@ -164,9 +170,9 @@ FIXES = {
 }
 
 
-def cut_verdict(name: str, back: Back, names: Names, scalar: bool = True) -> Verdict:
+def cut_verdict(name: str, cuts: list[Call], names: Names) -> Verdict:
     """The verdict on a tensor whose graph was cut."""
-    cut = back.cuts[0]
+    cut = cuts[0]
     tracked = next((s for s in cut.inputs if s.tracked), None)
     last = (
         ""
@@ -196,14 +202,12 @@ def cut_verdict(name: str, back: Back, names: Names, scalar: bool = True) -> Ver
     if last:
         answer.details.append(f"last tracked: {last}")
     answer.details.append(f"first untracked: {cut.line}")
-    answer.details += [f"cut also by {c.cuts}: {c.line}" for c in back.cuts[1:4]]
+    answer.details += [f"cut also by {c.cuts}: {c.line}" for c in cuts[1:4]]
     return answer
 
 
 def _fixed_by_hand(t: Any, name: str, seen: Seen, recording: Any, names: Names) -> Verdict:
-    call: Call | None = seen.call
-    while call is not None and call.name in ("requires_grad_", "requires_grad"):
-        call = call.inputs[0].call if call.inputs else None
+    call = _maker(seen)
     start = next((r for r in (call.results if call is not None else [])), seen)
     back = Back(recording, start)
     answer = Verdict(
@@ -214,7 +218,7 @@ def _fixed_by_hand(t: Any, name: str, seen: Seen, recording: Any, names: Names) 
         "remove it, and mend what cut the graph",
     )
     if back.cuts:
-        inner = cut_verdict(name, back, names)
+        inner = cut_verdict(name, back.cuts, names)
         answer.headline = (
             f"{name} was told to require grad after {back.cuts[0].cuts} at {back.cuts[0].where} had cut its graph: backward reaches only {name} itself."
         )
@@ -224,30 +228,30 @@ def _fixed_by_hand(t: Any, name: str, seen: Seen, recording: Any, names: Names) 
 
 
 # ------------------------------------------------------------------------------------------------ which loss
-def find_loss(t: Any, loss: Any, recording: Recording | None, names: Names) -> tuple[Any, str]:
-    """The root to explain from, and how it was found."""
+def find_loss(t: Any, loss: Any, recording: Recording | None, names: Names) -> Any:
+    """The root to explain from: the one given, that of the last recorded backward, or a variable that looks like one; None if there is none."""
     if loss is not None:
-        return loss, "given"
+        return loss
     if recording is not None:
         for call in reversed(recording.calls):
             if call.name == "backward" and call.inputs and (root := call.inputs[0].tensor) is not None and root.requires_grad:
-                return root, "recorded"
+                return root
         for now in reversed(recording.passes):
             root = recording.root_of(now)
             if root is not None and (Graph([root]).node_of(t) is not None or now is recording.passes[-1]):
-                return root, "recorded"
+                return root
     if t.requires_grad and not t.is_leaf and t.numel() == 1 and not any(Graph([c]).node_of(t) for _, c in names.losses() if c is not t):
-        return t, "itself"
+        return t
     candidates = [c for _, c in names.losses() if c is not t]
     for c in candidates:
         if Graph([c]).node_of(t) is not None:
-            return c, "variable"
+            return c
     if recording is not None:
         for call in reversed(recording.calls):
             for r in call.results:
                 if r.tracked and r.shape == () and r.tensor is not None and not r.tensor.is_leaf and r.tensor is not t:
-                    return r.tensor, "recorded"
-    return (candidates[0], "variable") if candidates else (None, "")
+                    return r.tensor
+    return candidates[0] if candidates else None
 
 
 def _no_loss(t: Any, name: str, recording: Recording | None) -> Verdict:
@@ -323,9 +327,7 @@ def _unreached(t: Any, name: str, loss: Any, loss_name: str, recording: Recordin
         return answer
     if onward.cuts and (onward.last is None or onward.cuts[-1].index >= onward.last.index):
         cut = onward.cuts[-1]
-        back = Back.__new__(Back)
-        back.cuts, back.sources, back.looks = [cut], [], []
-        inner = cut_verdict(name, back, names)
+        inner = cut_verdict(name, [cut], names)
         return Verdict("cut", f"{start}: the way was cut by {cut.cuts} at {cut.where}.", inner.cause, inner.where, inner.fix, inner.details)
     last = onward.last
     return Verdict(
@@ -354,7 +356,7 @@ def _left_over(t: Any, name: str, loss_name: str, recording: Recording | None, n
 
 
 # ------------------------------------------------------------------------------------------------ connected
-def _reached(t: Any, name: str, loss: Any, how: str, graph: Graph, place: Any, recording: Recording | None, names: Names) -> Verdict:
+def _reached(t: Any, name: str, loss: Any, graph: Graph, place: Any, recording: Recording | None, names: Names) -> Verdict:
     flows = flows_of(graph, recording)
     sight = Sight(graph, flows, recording, names)
     node, nr = place
@@ -371,8 +373,7 @@ def _reached(t: Any, name: str, loss: Any, how: str, graph: Graph, place: Any, r
     if not t.is_leaf:
         return _intermediate(t, name, through, loss_name, sight, node, held)
     if held is None:
-        answer = _none_but_connected(t, name, through, loss_name, flows, recording)
-        return answer
+        return _none_but_connected(t, name, through, loss_name, flows, recording)
     parts = parts_of(t, recording)
     # the answer is about what is held; if that differs from this loss's share, other backwards or the user had a part in it
     if not s.finite:
