@@ -201,3 +201,13 @@ def test_inference_tensors(T):
         x = T.ones(2)
         (x * 2 + x).sum()
     assert names(r) == ["ones", "mul", "add", "sum"]
+
+
+def test_an_engine_that_comes_too_late_is_said(monkeypatch):
+    import types
+
+    from glassgrad.see import engines
+
+    monkeypatch.setattr(engines, "torch", lambda: None)
+    with pytest.warns(UserWarning, match="imported inside the recording"), see.record():
+        monkeypatch.setattr(engines, "torch", lambda: types.SimpleNamespace(__name__="late"))

@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 import time
+import warnings
 import weakref
 from collections import deque
 from typing import Any
@@ -496,6 +497,8 @@ class record(contextlib.AbstractContextManager[Recording]):
         return r
 
     def __exit__(self, *exc: Any) -> None:
+        if self.watch.mode is None and engines.torch() is not None:
+            warnings.warn("PyTorch was imported inside the recording: its operations were not seen. Import it before.", stacklevel=2)
         self.watch.__exit__(*exc)
         for hook in self.hooks:
             hook.remove()
