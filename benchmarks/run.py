@@ -22,7 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import nets  # noqa: E402
+import neuron  # noqa: E402
 import numpy as np  # noqa: E402
+import streaming  # noqa: E402
 
 import glassgrad  # noqa: E402
 
@@ -321,13 +323,20 @@ def main() -> None:
         seconds, size = million_nodes(module)
         more.append(f"- a chain of 1,000,000 nodes, forward, backward, freed: {module} {seconds:.2f} s, {size:,.0f} bytes a node")
     more += recording_cost()
+    others: list[str] = []
+    for table in (neuron.rows(), streaming.rows(2e9, [1, 2])):
+        others.append("")
+        print()
+        for line in table:
+            others.append(line)
+            print(line, flush=True)
     more += slower
     head = (
         f"Measured by `make bench` with Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}, one thread, "
         f"{os.cpu_count()} cores; medians of {args.rounds} turns, turn and turn about."
     )
     print("\n".join(["", *more, "", head]))
-    measured = "\n".join([head, "", *lines, "", *more, ""])
+    measured = "\n".join([head, "", *lines, "", *more, *others, ""])
     (HERE / "results.md").write_text(f"# Speed\n\n{measured}")
     readme = HERE.parent / "README.md"
     before, mark, rest = readme.read_text().partition("<!-- speed: written by make bench -->\n")

@@ -23,7 +23,7 @@ import glassgrad as gg
 from glassgrad.neuron import Adaline, LeastSquares, Perceptron, SigmoidNeuron, chain, compare, epochs, system
 from glassgrad.neuron.factor import triangle
 from glassgrad.neuron.pieces import ACTIVATIONS, LOSSES, OF_MARGIN, bend
-from glassgrad.neuron.steps import Batch, const, single_steps, value_and_gradient
+from glassgrad.neuron.steps import PIECE, Batch, const, single_steps, value_and_gradient
 
 SEED_X, SEED_Y = np.array([[1, 1], [2, 3], [1, 2], [3, 1], [2, 4], [3, 2], [4, 1.0]]), np.array([2, 5, 3, 4, 6, 5, 5.0])
 
@@ -204,23 +204,41 @@ def test_tall_data_keeps_its_loss_and_gradient_when_factored():
     X, y, s, w = rng.normal(size=(5000, 4)) * [1, 10, 0.1, 1], rng.normal(size=5000), rng.random(5000), rng.normal(size=5)
     neuron = Adaline()
     (small,) = neuron._batches(X, y, s)()
-    assert small.rows.shape == (5, 5)
+    assert small[0].rows.shape == (5, 5)
     whole = Batch(const(np.column_stack([X, np.ones(5000)])), const(y), const(s / s.sum()))
-    for got, want in zip(value_and_gradient(neuron._loss_of(), w, small), value_and_gradient(neuron._loss_of(), w, whole)):
+    for got, want in zip(value_and_gradient(neuron._loss_of(), w, small), value_and_gradient(neuron._loss_of(), w, [whole])):
         assert got == pytest.approx(want, rel=1e-11, abs=1e-11)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_single_steps_in_blocks_are_the_single_steps(weighted):
+@pytest.mark.parametrize("loss_of", [LOSSES["squared_error"].call, *OF_MARGIN.values()], ids=["delta rule", *("-".join(k) for k in OF_MARGIN)])
+def test_single_steps_in_blocks_are_the_single_steps(loss_of, weighted):
     rng = np.random.default_rng(3)
     X, y, s, w = rng.normal(size=(64, 4)), rng.normal(size=64), rng.random(64), rng.normal(size=4)
-    loss_of, rate = LOSSES["squared_error"].call, 0.4 / np.square(X).sum(1).max()
-    losses, moved = single_steps(loss_of, w, Batch(const(X), const(y), const(s) if weighted else None), rate)
-    total = 0.0
-    for i in range(64):
-        loss, g = value_and_gradient(loss_of, w, Batch(const(X[i]), const(y[i]), const(s[i]) if weighted else None))
+    quadratic = loss_of is LOSSES["squared_error"].call
+    rate = (0.4 if quadratic else 4) / np.square(X).sum(1).max()
+    batches = [Batch(const(X[i]), const(y[i]), const(s[i]) if weighted else None) for i in (slice(64), *(slice(i, i + 1) for i in range(64)))]
+    losses, moved = single_steps(loss_of, w, batches[0], rate, quadratic)
+    total, started = 0.0, w
+    for batch in batches[1:]:
+        loss, g = value_and_gradient(loss_of, w, [batch])
         w, total = w - rate * g, total + loss
     assert moved == pytest.approx(w, rel=1e-11) and losses == pytest.approx(total, rel=1e-11)
+    assert np.linalg.norm(w - started) > 0.1
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_large_batch_in_pieces_has_the_same_gradient(weighted):
+    rng = np.random.default_rng(5)
+    n = 2 * PIECE + 77
+    X, y, s, w = rng.normal(size=(n, 2)), rng.integers(0, 2, n).astype(float), rng.random(n), rng.normal(size=3)
+    neuron = SigmoidNeuron()
+    (pieces,) = neuron._batches(X, y, s if weighted else None)()
+    assert len(pieces) == 3
+    signed = np.column_stack([X, np.ones(n)]) * (1 - 2 * y)[:, None]
+    whole = Batch(const(signed), None, const(s / s.sum()) if weighted else None)
+    for got, want in zip(value_and_gradient(neuron._loss_of(), w, pieces), value_and_gradient(neuron._loss_of(), w, [whole])):
+        assert got == pytest.approx(want, rel=1e-12)
 
 
 def test_the_cross_entropy_bears_any_margin():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from .conventions import (
 )
 from .factor import triangle
 from .pieces import bend
-from .steps import BLOCK, Batch, const, single_steps, value_and_gradient
+from .steps import BLOCK, PIECE, Batch, const, single_steps, value_and_gradient
 
 PATIENCE = 50  # epochs without a lower loss after which single steps have settled
 
@@ -158,7 +158,7 @@ class Neuron(BaseEstimator):
         else:
             self.learning_rate_ = float(self.learning_rate)
 
-    def _batches(self, X: np.ndarray, y: np.ndarray, sample_weight: Any) -> Callable[[], Iterator[Batch]]:
+    def _batches(self, X: np.ndarray, y: np.ndarray, sample_weight: Any) -> Callable[[], Iterator[Sequence[Batch]]]:
         """What one epoch goes through, as often as it is called."""
         n, d = X.shape
         s, k, whole = self._weights(sample_weight, X), d + bool(self.fit_intercept), self._whole(len(X))
@@ -168,44 +168,43 @@ class Neuron(BaseEstimator):
         if self._signed:
             rows *= (1 - 2 * y)[:, None]
         if whole and self._quadratic and n * k > 4096 and n >= 4 * (k + 1):
-            batch = _compacted(rows, y, s)
-        else:
-            batch = Batch(const(rows), None if self._signed else const(y), None if s is None else const(s))
+            all_at_once: list[Batch] = [_compacted(rows, y, s)]
+        elif whole:
+            cuts = np.linspace(0, n, -(-n // PIECE) + 1).astype(int)
+            all_at_once = [self._batch(np.asfortranarray(rows[i:j]), y[i:j], None if s is None else s[i:j], (j - i) / n) for i, j in zip(cuts, cuts[1:])]
         if whole:
-            return lambda: iter((batch,))
+            return lambda: iter((all_at_once,))
         size = int(self.batch_size or n)
         scale = None if s is None else s * n  # weights whose mean is 1
 
-        def one_by_one() -> Iterator[Batch]:
+        def some_by_some() -> Iterator[Sequence[Batch]]:
             order = self._rng.permutation(n) if self.shuffle else np.arange(n)
-            if size == 1 and not self._quadratic:
-                for i in order:
-                    yield Batch(const(rows[i]), None if self._signed else const(y[i]), None if scale is None else const(scale[i]))
-                return
             width = BLOCK if size == 1 else size
             for first in range(0, n, width):
                 chosen = order[first : first + width]
-                share = None if scale is None else const(scale[chosen] / (1 if size == 1 else len(chosen)))
-                yield Batch(const(rows[chosen]), None if self._signed else const(y[chosen]), share)
+                yield [self._batch(rows[chosen], y[chosen], None if scale is None else scale[chosen] / (1 if size == 1 else len(chosen)))]
 
-        return one_by_one
+        return some_by_some
+
+    def _batch(self, rows: np.ndarray, y: np.ndarray, s: np.ndarray | None, share: float = 1.0) -> Batch:
+        return Batch(const(rows), None if self._signed else const(y), None if s is None else const(s), 0.0, share if s is None else 1.0)
 
     # ---- epochs
-    def _train(self, batches: Callable[[], Iterator[Batch]], epochs: int, watch: Any) -> None:
+    def _train(self, batches: Callable[[], Iterator[Sequence[Batch]]], epochs: int, watch: Any) -> None:
         loss_of, w, rate, tol = self._loss_of(), self._w, self.learning_rate_, self.tol
         stopped, best, since, enough = "out of epochs", math.inf, 0, 0.0
-        started, blocks = len(self.loss_curve_), self._quadratic and self.batch_size == 1
+        started = len(self.loss_curve_)
         for epoch in range(started, started + epochs):
             step = rate / (1 + self.decay * epoch)
             before, losses, count = w, 0.0, 0
             if watch is not None:
                 watch(w)
-            for batch in batches():
-                if blocks and len(batch.rows._data) > 1:
-                    loss, w = single_steps(loss_of, w, batch, step)
-                    count += len(batch.rows._data)
+            for pieces in batches():
+                if self.batch_size == 1 and len(pieces[0].rows._data) > 1:
+                    loss, w = single_steps(loss_of, w, pieces[0], step, self._quadratic)
+                    count += len(pieces[0].rows._data)
                 else:
-                    loss, g = value_and_gradient(loss_of, w, batch)
+                    loss, g = value_and_gradient(loss_of, w, pieces)
                     w = w - step * g
                     count += 1
                 losses += loss
