@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,7 @@ from glassgrad.fitting import DataError, fit, load_model, predict  # noqa: E402
 from glassgrad.fitting import dataset as dataset_module  # noqa: E402
 from glassgrad.fitting.dataset import open_dataset  # noqa: E402
 from glassgrad.fitting.least_squares import Survey, centred, merged, solve, triangle  # noqa: E402
+from glassgrad.fitting.progress import Progress  # noqa: E402
 from glassgrad.fitting.run import reduced  # noqa: E402
 
 NAMES = ["a", "b", "c"]
@@ -330,3 +332,107 @@ def test_memory_stays_bounded(tmp_path):
     got = subprocess.run([sys.executable, "-c", code, small, tmp_path / "d.parquet"], capture_output=True, text=True, check=True, env=os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"})
     rows, grown = map(int, got.stdout.split())
     assert rows == 750_000 and grown < 40_000, f"{grown} KB"
+
+
+# ------------------------------------------------------------------------------------------------ going on
+@pytest.fixture
+def parts(tmp_path, monkeypatch):
+    """A file of 40 partitions."""
+    monkeypatch.setattr(dataset_module, "SIZE", 1)
+    random = np.random.default_rng(0)
+    X = random.normal(size=(4000, 3))
+    y = X @ [1.0, -2.0, 0.5] + random.normal(size=4000)
+    path = str(tmp_path / "data.parquet")
+    pq.write_table(pa.table({"a": X[:, 0], "b": X[:, 1], "c": X[:, 2], "y": y, "up": np.where(y > 0, "yes", "no")}), path, row_group_size=100)
+    return path
+
+
+class Enough(Exception):
+    pass
+
+
+class Short(Progress):
+    """Ends a fit after so many partitions."""
+
+    def __init__(self, count):
+        self.count, self.seen = count, 0
+
+    def advance(self, size):
+        self.seen += bool(size)
+        if self.seen == self.count:
+            raise Enough
+
+
+def alike(one, other):
+    same = [np.array_equal(getattr(one, name), getattr(other, name)) for name in ("coef", "losses", "sample")]
+    return all(same) and (one.intercept, one.loss, one.r2, one.rank, one.rows, one.epochs) == (other.intercept, other.loss, other.r2, other.rank, other.rows, other.epochs)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("target, method", [("y", "lstsq"), ("y", "adaline"), ("up", "sigmoid"), ("y", "all")])
+def test_a_fit_goes_on_where_it_was_ended(parts, tmp_path, target, method, threads):
+    given = dict(features=["a", "b", "c"], epochs=4, scored=True, threads=threads)
+    whole, file = fit(parts, target, method, **given), tmp_path / "fit.npz"
+    went = []
+    for count in (17, 31, 30, 70, 10**9):
+        bar = Short(count)
+        try:
+            found = fit(parts, target, method, **given, checkpoint=file, every=0.0, progress=bar)
+        except Enough:
+            continue
+        finally:
+            went.append(bar.seen)
+    assert alike(whole, found) and len(whole.compared) == len(found.compared)
+    passes = whole.epochs + 2 if method != "all" else whole.compared[1].epochs + 2
+    assert sum(went) < passes * 40 + 5 * (2 * threads + 4)  # no partition was read again, but for those under way
+    again = Short(1)
+    assert alike(fit(parts, target, method, **given, checkpoint=file, progress=again), whole) and again.seen == 0
+    if method == "adaline":
+        more = fit(parts, target, method, **{**given, "epochs": 6}, checkpoint=file)
+        assert alike(more, fit(parts, target, method, **{**given, "epochs": 6}))
+
+
+def test_a_checkpoint_of_another_fit_is_refused_and_left_alone(parts, tmp_path):
+    file = tmp_path / "fit.npz"
+    fit(parts, "y", features=["a"], checkpoint=file)
+    kept = file.read_bytes()
+    for other in (dict(features=["b"]), dict(features=["a"], method="adaline"), dict(features=["a"], drop_missing=True)):
+        with pytest.raises(DataError, match="belongs to a run with another data, target, method or learning rate"):
+            fit(parts, "y", checkpoint=file, **other)
+    os.utime(parts, (1, 1))
+    with pytest.raises(DataError, match="another data"):
+        fit(parts, "y", features=["a"], checkpoint=file)
+    assert file.read_bytes() == kept
+    file.write_bytes(kept[:99])
+    with pytest.raises(DataError, match="damaged"):
+        fit(parts, "y", features=["a"], checkpoint=file)
+    with pytest.raises(DataError, match="could not be written"):
+        fit(parts, "y", features=["a"], checkpoint=tmp_path / "no" / "fit.npz")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is tried on POSIX")
+def test_a_killed_fit_ends_at_the_same_bits(parts, tmp_path):
+    code = textwrap.dedent("""
+        import sys
+        from glassgrad.fitting import dataset, fit
+        from glassgrad.fitting.progress import Progress
+        dataset.SIZE = 1
+        class Wait(Progress):
+            seen = 0
+            def advance(self, size):
+                Wait.seen += bool(size)
+                if Wait.seen == 150:
+                    print("there", flush=True)
+                    sys.stdin.readline()
+        fit(sys.argv[1], "y", "adaline", features=["a", "b", "c"], epochs=5, checkpoint=sys.argv[2], every=0.0, progress=Wait())
+    """)
+    file = str(tmp_path / "fit.npz")
+    process = subprocess.Popen([sys.executable, "-c", code, parts, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "there\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert sorted(os.listdir(tmp_path)) == ["data.parquet", "fit.npz"]
+    given = dict(features=["a", "b", "c"], epochs=5)
+    bar = Short(10**9)
+    assert alike(fit(parts, "y", "adaline", **given, checkpoint=file, progress=bar), fit(parts, "y", "adaline", **given))
+    assert bar.seen < 7 * 40 - 120

@@ -201,7 +201,7 @@ def test_choices_that_do_not_go_together(capsys):
         ("sigmoid learns a target with two values: 'y' has more", "--target", "y", "--features", "a", "--method", "sigmoid"),
         ("there is no such folder", "--target", "y", "--features", "a", "--model", "no/m.safetensors"), ("it is a folder", "--target", "y", "--html", "."),
         ("nothing can be written to 'data.csv': it is the data", "--target", "y", "--features", "a", "--model", "data.csv"),
-        ("would both be written to x", "--target", "y", "--features", "a", "--model", "x", "--html", "x"),
+        ("two of model, report and checkpoint would be written to", "--target", "y", "--features", "a", "--model", "x", "--html", "x"),
         ("the learning rate 50 is too large", "--target", "y", "--features", "a", "--method", "adaline", "--lr", "50"),
         ("there is no cluster at 'nonsense'", "--target", "y", "--features", "a", "--cluster", "nonsense"),
     ):  # fmt: skip

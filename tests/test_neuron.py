@@ -303,6 +303,21 @@ def test_least_squares_as_scikit_learn_has_it(standard_diabetes):
             assert ours.coef_ == pytest.approx(theirs.coef_) and ours.intercept_ == pytest.approx(theirs.intercept_)
 
 
+@pytest.mark.parametrize("intercept", [True, False])
+def test_least_squares_part_by_part_is_that_of_all(standard_diabetes, intercept):
+    X, y = standard_diabetes
+    s = np.random.default_rng(0).random(len(y))
+    for target in (y, np.column_stack([y, X[:, 0]])):
+        whole, parts = LeastSquares(fit_intercept=intercept).fit(X, target, s), LeastSquares(fit_intercept=intercept)
+        for at in range(0, len(y), 7):  # fewer rows than columns at first
+            parts.partial_fit(X[at : at + 7], target[at : at + 7], s[at : at + 7])
+        assert parts.coef_ == pytest.approx(whole.coef_, rel=1e-9, abs=1e-9) and parts.intercept_ == pytest.approx(whole.intercept_)
+        assert parts.residual_ == pytest.approx(whole.residual_) and parts.rank_ == whole.rank_ == 10
+    with pytest.raises(ValueError, match="y has 1 targets, and had 2 before"):
+        parts.partial_fit(X, y)
+    assert parts.fit(X, y).residual_ == pytest.approx(LeastSquares(fit_intercept=intercept).fit(X, y).residual_)
+
+
 def test_the_delta_rule_reaches_least_squares(standard_diabetes):
     X, y = standard_diabetes
     theirs = LinearRegression().fit(X, y)

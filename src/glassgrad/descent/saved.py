@@ -14,10 +14,10 @@ from ..writing import in_place_of
 
 
 class Saved:
-    """A file that holds a run: written at most every `seconds`, whole or not at all. `mark` says which run it is."""
+    """A file that holds a run: written at most every `seconds`, whole or not at all. `mark` says which run it is, `settings` names what is in it."""
 
-    def __init__(self, path: Any, seconds: float, *mark: Any):
-        self.path, self.seconds = os.path.abspath(os.fspath(path)), seconds
+    def __init__(self, path: Any, seconds: float, *mark: Any, settings: str = "start, learning rate or tolerance"):
+        self.path, self.seconds, self.settings = os.path.abspath(os.fspath(path)), seconds, settings
         self.mark = hashlib.sha256(repr([m.tobytes() if isinstance(m, np.ndarray) else m for m in mark]).encode()).hexdigest()
         self.last = time.monotonic()
 
@@ -31,7 +31,7 @@ class Saved:
         except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
             raise ValueError(f"{self.path} is no saved run, or is damaged ({error}): take it away to start again") from None
         if "mark" not in found or str(found.pop("mark")) != self.mark:
-            raise ValueError(f"{self.path} belongs to a run with another start, learning rate or tolerance: name another file, or take it away")
+            raise ValueError(f"{self.path} belongs to a run with another {self.settings}: name another file, or take it away")
         return found
 
     def due(self) -> bool:

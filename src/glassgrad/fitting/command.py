@@ -43,14 +43,17 @@ def _fit(args: argparse.Namespace) -> int:
     from ..writing import write_atomically
 
     _library()
-    for path in (args.model, *([args.html] if args.html is not None else [])):
+    places = [path for path in (args.model, args.html, args.checkpoint) if path is not None]
+    for path in places:
         _check_place(path, args.data)
-    if args.html is not None and os.path.realpath(args.html) == os.path.realpath(args.model):
-        raise DataError(f"model and report would both be written to {args.html}")
+    real = [os.path.realpath(path) for path in places]
+    for path in real[1:]:
+        if real.count(path) > 1:
+            raise DataError(f"two of model, report and checkpoint would be written to {path}")
     features = None if args.features is None else [f for f in args.features.split(",") if f]
     found: Fit = fit(
         args.data, args.target, args.method, features=features, epochs=args.epochs, lr=args.lr, batch_rows=args.batch_rows, drop_missing=args.drop_missing,
-        seed=args.seed, threads=args.threads, cluster=args.cluster, scored=args.html is not None, progress=watched(),
+        seed=args.seed, threads=args.threads, cluster=args.cluster, scored=args.html is not None, progress=watched(), checkpoint=args.checkpoint,
     )  # fmt: skip
     if args.html is not None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ..descent.saved import Saved
 from .dataset import Dataset, column_named, open_dataset
 from .descent import descend
 from .faults import DataError
+from .journal import Journal
 from .least_squares import Centred, centred, merged, solve, survey
 from .options import METHODS
 from .parts import Reading, blocks
@@ -81,7 +84,7 @@ class Fit:
 def fit(
     source: Any, target: str, method: str = "auto", *, features: Sequence[str] | None = None, epochs: int = 100, lr: float | str = "auto",
     batch_rows: int | None = None, drop_missing: bool = False, seed: int = 0, threads: int | None = None, cluster: str | None = None,
-    scored: bool = False, progress: Progress | None = None,
+    scored: bool = False, progress: Progress | None = None, checkpoint: Any = None, every: float = 30.0,
 ) -> Fit:  # fmt: skip
     """Fits one neuron to the columns of CSV or Parquet files, in memory for a few blocks of rows, however large the files are.
 
@@ -91,6 +94,10 @@ def fit(
     A descent takes `epochs` passes at most; the gradient of a pass is the sum of its blocks' gradients, which backward computes. `batch_rows` is the
     number of rows in a block (default: 4 MB of them). `threads` 1 works in this thread; `cluster` is the address of a Dask scheduler, or "local".
     `scored` adds a pass for `r2`, `accuracy` and a `sample` where the method needs none itself.
+
+    With `checkpoint`, the name of a file, what is known is saved there every so many seconds, atomically, and at the end: called again after it was
+    killed, a fit goes on from there, in the middle of a pass too (on a cluster: from the last whole pass), and ends at the same bits; with more `epochs`
+    a finished one goes on.
 
     Raises DataError (a ValueError), in one line with column and row, for missing or infinite values, text, a target that is not there or constant,
     files that cannot be read or are not whole.
@@ -110,11 +117,34 @@ def fit(
     _positive("epochs", epochs)
     data = open_dataset(source)
     reading = _reading(data, target, features, batch_rows, drop_missing)
+    saved = None
+    if checkpoint is not None:
+        about = [(path, os.path.getsize(path), os.stat(path).st_mtime_ns) for path in data.files]
+        saved = Saved(checkpoint, every, about, reading, method, rate, seed, scored, settings="data, target, method or learning rate")
+    journal, progress = Journal(saved), progress or Progress()
+
+    def learnt(runner: Serial) -> Fit:
+        def total(title: str, work: functools.partial[Any], merge: Callable[..., Any]) -> Any:
+            def run(done: int, levels: Any, kept: Callable[..., None]) -> Any:
+                told = lambda part: progress.advance(part.size)
+                progress.begin(title, data.size)
+                progress.advance(sum(part.size for part in data.parts[:done]))
+                return runner(work, data.parts[done:], merge, told, levels, lambda more, merged: kept(done + more, merged))
+
+            return journal.result(work, run)
+
+        try:
+            return _learnt(data, reading, method, runner, total, int(epochs), rate, seed, scored, began)
+        finally:
+            progress.close()
+
     if cluster is not None:
-        with Cluster(cluster) as runner:
-            return _fitted(data, reading, method, runner, progress or Progress(), int(epochs), rate, seed, scored, began)
-    here = Serial() if threads == 1 or len(data.parts) == 1 else Threads(threads)
-    return _fitted(data, reading, method, here, progress or Progress(), int(epochs), rate, seed, scored, began)
+        with Cluster(cluster) as workers:
+            found = learnt(workers)
+    else:
+        found = learnt(Serial() if threads == 1 or len(data.parts) == 1 else Threads(threads))
+    journal.save()
+    return found
 
 
 def _positive(name: str, value: Any) -> float:
@@ -153,19 +183,6 @@ def _origin(data: Dataset, reading: Reading) -> np.ndarray:
                 first = block[0, 1:].copy()
                 return np.where(np.isfinite(first), first, 0.0)
     return np.zeros(len(reading.features) + 1)
-
-
-def _fitted(
-    data: Dataset, reading: Reading, method: str, runner: Serial, progress: Progress, epochs: int, lr: float | None, seed: int, scored: bool, began: float
-) -> Fit:
-    def total(title: str, work: Callable[[Any], Any], merge: Callable[..., Any]) -> Any:
-        progress.begin(title, data.size)
-        return runner(work, data.parts, merge, lambda part: progress.advance(part.size))
-
-    try:
-        return _learnt(data, reading, method, runner, total, epochs, lr, seed, scored, began)
-    finally:
-        progress.close()
 
 
 def _learnt(

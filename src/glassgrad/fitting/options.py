@@ -20,6 +20,7 @@ def add_options(commands: Any) -> None:
     learn.add_argument("--batch-rows", type=_whole, metavar="N", help="rows in memory at once, in each thread (default: 4 MB of them)")
     learn.add_argument("--drop-missing", action="store_true", help="leave out rows in which a value is missing")
     learn.add_argument("--model", default="glassgrad-model.safetensors", metavar="FILE", help="the model to write (default: %(default)s)")
+    learn.add_argument("--checkpoint", metavar="FILE", help="save the fit there every 30 seconds; called again after it was killed, it goes on from there")
     learn.add_argument("--html", metavar="FILE", help="write a report with pictures")
     learn.add_argument("--seed", type=int, default=0, metavar="N", help="of the sample of rows in the report's pictures (default: 0)")
     learn.add_argument("--threads", type=_whole, metavar="N", help="threads that read and calculate (default: one a processor)")

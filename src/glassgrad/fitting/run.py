@@ -22,16 +22,19 @@ from .faults import DataError, short
 WIDTH = 8  # summaries that are merged at once
 
 
-def reduced(items: Iterable[Any], merge: Callable[..., Any], width: int = WIDTH) -> Any:
+def reduced(
+    items: Iterable[Any], merge: Callable[..., Any], width: int = WIDTH, levels: list[list[Any]] | None = None, kept: Callable[..., None] = lambda *_: None
+) -> Any:
     """The items merged in a tree, `width` at a time, as they come; no more than `width` of each level are held.
 
-    The shape of the tree depends on the number of items alone.
+    The shape of the tree depends on the number of items alone. `kept` hears how many have come, and of the levels; given those `levels` again, the
+    rest of the items end in the same result.
 
     >>> reduced("abcdefg", lambda *parts: "(" + "".join(parts) + ")", width=3)
     '((abc)(def)(g))'
     """
-    levels: list[list[Any]] = []
-    for item in items:
+    levels = levels or []
+    for count, item in enumerate(items, 1):
         for level in levels:
             level.append(item)
             if len(level) < width:
@@ -40,6 +43,7 @@ def reduced(items: Iterable[Any], merge: Callable[..., Any], width: int = WIDTH)
             level.clear()
         else:
             levels.append([item])
+        kept(count, levels)
     rest: list[Any] = []
     for level in levels:
         level += rest
@@ -53,6 +57,7 @@ class Serial:
     """One partition after the other, in this thread."""
 
     name = "one thread"
+    near = True  # whether what is merged so far is in this process
 
     def map(self, work: Callable[[Any], Any], parts: Sequence[Any], told: Callable[[Any], None]) -> Iterator[Any]:
         for part in parts:
@@ -65,11 +70,14 @@ class Serial:
     def result(self, merged: Any) -> Any:
         return merged
 
-    def __call__(self, work: Callable[[Any], Any], parts: Sequence[Any], merge: Callable[..., Any], told: Callable[[Any], None]) -> Any:
-        """The merged summary of all partitions; `told` hears of each that is done."""
+    def __call__(
+        self, work: Callable[[Any], Any], parts: Sequence[Any], merge: Callable[..., Any], told: Callable[[Any], None], levels: list[list[Any]] | None = None,
+        kept: Callable[..., None] = lambda *_: None,
+    ) -> Any:  # fmt: skip
+        """The merged summary of all partitions; `told` hears of each that is done, `levels` and `kept` are as in `reduced`."""
         items = self.map(work, parts, told)
         try:
-            return self.result(reduced(items, self.lift(merge)))
+            return self.result(reduced(items, self.lift(merge), WIDTH, levels, kept if self.near else lambda *_: None))
         finally:
             items.close()  # type: ignore[attr-defined]
 
@@ -133,6 +141,8 @@ class Cluster(Serial):
     `address` is a scheduler's (tcp://…), or "local" or "local:4" for processes on this machine that live as long as this object. The work of a
     worker that is lost is done again by another.
     """
+
+    near = False
 
     def __init__(self, address: str) -> None:
         try:

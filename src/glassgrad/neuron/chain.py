@@ -57,7 +57,7 @@ class Chain:
 
     def forward(self) -> list[tuple[str, str, float]]:
         """The way forward: what, formula, value."""
-        terms = " + ".join([f"{_n(w)}·{_n(x)}" for w, x in zip(self.w[:8], self.x)] + (["…"] if len(self.w) > 8 else []) + [_n(self.b)])
+        terms = " + ".join([*_first([f"{_n(w)}·{_n(x)}" for w, x in zip(self.w, self.x)]), _n(self.b)])
         return [
             ("z", f"w·x + b = {terms}".replace("+ -", "− "), self.z),
             ("ŷ", self.activation.formula, self.y_hat),
@@ -110,8 +110,13 @@ def _n(v: float) -> str:
     return f"{v:.6g}"
 
 
+def _first(said: list[str]) -> list[str]:
+    """All of a few, else the first of many."""
+    return said if len(said) <= 6 else [*said[:4], "…"]
+
+
 def _values(value: Any) -> str:
-    return f"({', '.join(map(_n, value))})" if isinstance(value, np.ndarray) else _n(value)
+    return f"({', '.join(_first([*map(_n, value)]))})" if isinstance(value, np.ndarray) else _n(value)
 
 
 def chain(

@@ -33,16 +33,25 @@ class LeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Solves for X (samples, features) and y (samples,) or (samples, targets); returns self."""
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, multi_output=True)
+        return self._merged(X, y, sample_weight, None, 0)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Solves for these samples and all before them, of which the triangle R is kept: the same answer as from all at once. Returns self."""
+        return self._merged(X, y, sample_weight, getattr(self, "_triangle", None), getattr(self, "_samples", 0))
+
+    def _merged(self, X: Any, y: Any, sample_weight: Any, before: np.ndarray | None, samples: int) -> Any:
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, reset=before is None)
         y = np.asarray(y, np.float64)
         (n, d), many, first = X.shape, y.ndim == 2, int(bool(self.fit_intercept))
         a = np.empty((n, first + d + (y.shape[1] if many else 1)))
+        if before is not None and before.shape[1] != a.shape[1]:
+            raise ValueError(f"y has {a.shape[1] - first - d} targets, and had {before.shape[1] - first - d} before")
         a[:, :first] = 1
         a[:, first : first + d] = X
         a[:, first + d :] = y if many else y[:, None]
         if sample_weight is not None:
             a *= np.sqrt(check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True))[:, None]
-        r = triangle(a)
+        self._triangle, self._samples = r, n = triangle(a, before), samples + n
         inner, right = r[first:, first : first + d], r[first:, first + d :]
         u, s, vt = np.linalg.svd(inner, full_matrices=False)
         top = float(s[0]) if s.size else 0.0
