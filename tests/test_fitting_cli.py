@@ -1,5 +1,7 @@
 """`glassgrad fit` and `glassgrad predict`: what they write, and one line for each thing that cannot be used."""
 
+import bz2
+import gzip
 import json
 import os
 import signal
@@ -158,6 +160,41 @@ def test_text_in_other_encodings(capsys):
         with open("data.csv", "w", encoding=encoding) as file:
             file.write(text)
         refused(capsys, said, "fit", "data.csv", "--target", "y")
+
+
+@pytest.mark.parametrize("end", [".gz", ".bz2"])
+def test_compressed_csv(capsys, end):
+    squeeze = {".gz": gzip.compress, ".bz2": bz2.compress}[end]
+
+    def write_squeezed(rows, kept=None):
+        text = "a,b,y\n" + "".join(f"{i},{i % 7},{2 * i + i % 7}\n" for i in range(rows))
+        with open("data.csv" + end, "wb") as file:
+            file.write(squeeze(text.encode())[:kept])
+        return text
+
+    text = write_squeezed(200_000)  # more than is read for the types
+    assert main(["fit", "data.csv" + end, "--target", "y"]) == 0
+    there = load_model("glassgrad-model.safetensors")
+    write(text)
+    assert main(["fit", "data.csv", "--target", "y"]) == 0
+    here = load_model("glassgrad-model.safetensors")
+    assert here.coef.tolist() == there.coef.tolist() == pytest.approx([2, 1]) and there.rows == 200_000
+    assert main(["predict", "glassgrad-model.safetensors", "data.csv" + end]) == 0
+    capsys.readouterr()
+    write_squeezed(200_000, -500)  # not written to its end
+    refused(capsys, "cannot be read after row", "fit", "data.csv" + end, "--target", "y")
+    write_squeezed(3, 12)
+    refused(capsys, "data.csv" + end + " cannot be read", "fit", "data.csv" + end, "--target", "y")
+    with open("data.csv" + end, "wb") as file:
+        file.write(squeeze(b"a,y\n1,2\n2,x\n3,4\n4,5"))
+    refused(capsys, "column 'y' holds text, 'x' in row 2 (line 3): a target holds numbers, or two values", "fit", "data.csv" + end, "--target", "y")
+
+
+def test_bytes_that_are_no_table(capsys):
+    for content in (b"a,y\0z\n1,2", os.urandom(300), b"a,y\n\xe4,1,2\n3\n\xff\xfe,1\n", gzip.compress(b"a,y\n1,2\n3,4\n")):
+        with open("data.csv", "wb") as file:
+            file.write(content)
+        refused(capsys, "data.csv", "fit", "data.csv", "--target", "y")
 
 
 def parquet(group=3, **columns):

@@ -9,10 +9,12 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .faults import DataError, pyarrow, short
+from .faults import PACKED, UNREADABLE, DataError, opened, packed, pyarrow, short
 from .parts import CsvPart, ParquetPart, Part
 
-PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".txt")
+PARQUET, TEXT = (".parquet", ".pq"), (".csv", ".tsv", ".txt")
+CSV = (*TEXT, *(text + end for text in TEXT for end in PACKED))
+HEAD = 1 << 20  # bytes of a CSV file that its columns' types are read off
 SIZE = 32 << 20  # bytes of a partition, at least
 MOST = 4096  # partitions of a large data set, about: each costs a cluster's scheduler some milliseconds in each pass
 
@@ -47,8 +49,8 @@ def open_dataset(source: Any) -> Dataset:
     for path in files:
         try:
             found, has = (_parquet if path.lower().endswith(PARQUET) else _csv)(path, least)
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {short(error.strerror or error)}") from None
+        except UNREADABLE as error:
+            raise DataError(f"{path} cannot be read: {short(getattr(error, 'strerror', None) or error)}") from None
         if not kinds:
             kinds = has
         for name, kind in kinds.items():
@@ -122,25 +124,30 @@ def _parquet(path: str, least: int) -> tuple[list[Part], dict[str, str]]:
 def _csv(path: str, least: int) -> tuple[list[Part], dict[str, str]]:
     pa = pyarrow()
     size = os.path.getsize(path)
-    with open(path, "rb") as file:
-        head = file.read(1 << 20)
+    with opened(path) as file:
+        head = file.read(HEAD)
         begin = 3 if head.startswith(b"\xef\xbb\xbf") else 0
         begin += len(head[begin:]) - len(head[begin:].lstrip(b"\r\n"))
         end = head.find(b"\n", begin) + 1
         line = head[begin : end or None]
         if not line.strip():
             raise DataError(f"{path} is empty: there is no line with the names of the columns")
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            raise DataError(f"{path}: the names of the columns are not text in UTF-8") from None
+        if b"\0" in line:
+            raise DataError(f"{path} is not a CSV file: its first line is no text")
         delimiter = max((b",", b";", b"\t"), key=line.count).decode()
-        whole = size <= least or not end or b'"' in head or not _has_no_quotes(file)
+        whole = packed(path) is not None or size <= least or not end or b'"' in head or not _has_no_quotes(file)
+        begun = head if len(head) < HEAD else head[: head.rfind(b"\n") + 1] or head
         try:
             with pa.csv.open_csv(
-                pa.BufferReader(head if len(head) == size else head[: head.rfind(b"\n") + 1] or head), pa.csv.ReadOptions(use_threads=False),
+                pa.BufferReader(begun.decode(errors="replace").encode()), pa.csv.ReadOptions(use_threads=False),
                 pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in head, invalid_row_handler=lambda row: "skip"),
             ) as reader:  # fmt: skip
                 schema = reader.schema
                 kinds = _columns(path, schema.names, schema.types)
-        except UnicodeDecodeError:
-            raise DataError(f"{path}: the names of the columns are not text in UTF-8") from None
         except pa.ArrowException as error:
             raise DataError(f"{path} is not a CSV file: {short(error)}") from None
         part = CsvPart(path, 0, None, size, tuple(schema.names), delimiter)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import math
+import zlib
 from collections.abc import Iterable
 from typing import Any
+
+PACKED: dict[str, tuple[str, Any]] = {".gz": ("gzip", gzip.open), ".bz2": ("bz2", bz2.open)}
+UNREADABLE = (OSError, EOFError, zlib.error)
 
 
 class DataError(ValueError):
@@ -29,6 +35,17 @@ def pyarrow() -> Any:
     return pyarrow
 
 
+def packed(path: str) -> str | None:
+    """The ending that says how a file is compressed, if it is."""
+    return next((end for end in PACKED if path.lower().endswith(end)), None)
+
+
+def opened(path: str) -> Any:
+    """A file's bytes, decompressed where its name says that they are compressed."""
+    end = packed(path)
+    return PACKED[end][1](path, "rb") if end else open(path, "rb")
+
+
 def short(error: BaseException | str, most: int = 200) -> str:
     """A library's message as part of a line."""
     text = " ".join(str(error).split()) or type(error).__name__
@@ -42,6 +59,7 @@ def shown(text: str, most: int = 30) -> str:
 
 MISSING = frozenset("|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|N/A|NA|NULL|NaN|n/a|nan|null".split("|"))  # to pyarrow too
 DROP = "--drop-missing leaves such rows out"
+LEAVE = "name the columns to learn from (--features), without it"
 
 
 def of_cell(cell: str, kind: str, place: str, drop_missing: bool) -> str:
@@ -54,11 +72,11 @@ def of_cell(cell: str, kind: str, place: str, drop_missing: bool) -> str:
     try:
         value = float(text)
     except ValueError:
-        return f"holds text, {shown(cell)} in {place}: name the columns to learn from, without it"
+        return f"holds text, {shown(cell)} in {place}: {LEAVE}"
     return "" if math.isfinite(value) else f"is infinite in {place}"
 
 
-def in_csv(path: str, delimiter: str, kinds: dict[str, str], limit: int, fallback: str, drop_missing: bool = False) -> str:
+def in_csv(path: str, delimiter: str, kinds: dict[str, str], limit: float, fallback: str, drop_missing: bool = False) -> str:
     """The first fault of a CSV file, found by reading it again from its start, cell by cell: a slow search for what a fast reader met.
 
     `kinds` says what each column that is needed should hold; lines after the byte `limit` are not looked at; `fallback` is said where nothing is found.
@@ -75,7 +93,7 @@ def in_csv(path: str, delimiter: str, kinds: dict[str, str], limit: int, fallbac
 
     row = 0
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             reader = csv.reader(lines(file), delimiter=delimiter)
             header = next((record for record in reader if record), [])
             ended = reader.line_num
@@ -91,7 +109,7 @@ def in_csv(path: str, delimiter: str, kinds: dict[str, str], limit: int, fallbac
                     said = of_cell(cell, kinds[name], place, drop_missing) if name in kinds else ""
                     if said:
                         return f"{path}: column {name!r} {said}"
-    except (OSError, csv.Error) as error:
+    except (*UNREADABLE, csv.Error) as error:
         return f"{path} cannot be read after row {row}: {short(error)}"
     return f"{path} cannot be read: {fallback}"
 
@@ -119,4 +137,4 @@ def in_column(column: Any, name: str, kind: str, first_row: int, drop_missing: b
     at = int(np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))[0])
     text = types.is_string(column.type) or types.is_large_string(column.type)
     what = "text" if text else f"values of the type {short(str(column.type), 40)}"
-    return f"column {name!r} holds {what}, {shown(str(column[at].as_py()))} in row {first_row + at + 1}: name the columns to learn from, without it"
+    return f"column {name!r} holds {what}, {shown(str(column[at].as_py()))} in row {first_row + at + 1}: {LEAVE}"

@@ -15,7 +15,7 @@ import numpy as np
 from ..descent.saved import Saved
 from .dataset import Dataset, column_named, open_dataset
 from .descent import descend
-from .faults import DataError
+from .faults import LEAVE, DataError
 from .journal import Journal
 from .least_squares import Centred, centred, merged, solve, survey
 from .options import METHODS
@@ -200,6 +200,10 @@ def _learnt(
     if len(values) == 1:
         raise DataError(f"the target {target!r} is {values[0]!r} in all {found.rows} rows: there is nothing to learn")
     classes = values if len(values) == 2 else None
+    if text and classes is None and method != "sigmoid":
+        where = str(data.parts[0].fault(dataclasses.replace(reading, kinds={**reading.kinds, target: "number"}))).partition(f": {LEAVE}")
+        if where[1]:
+            raise DataError(f"{where[0]}: a target holds numbers, or two values")
     if classes is None and (method == "sigmoid" or text):
         raise DataError(f"sigmoid learns a target with two values: {target!r} has more, such as {', '.join(map(repr, values))}")
     about = centred(found, reading.origin)

@@ -11,7 +11,7 @@ METHODS = ("lstsq", "adaline", "sigmoid")
 def add_options(commands: Any) -> None:
     """The two subcommands."""
     learn = commands.add_parser("fit", help="fit a neuron to CSV or Parquet files of any size")
-    learn.add_argument("data", nargs="+", metavar="DATA", help="files, folders or globs of .csv and .parquet")
+    learn.add_argument("data", nargs="+", metavar="DATA", help="files, folders or globs of .csv (also .csv.gz, .csv.bz2) and .parquet")
     learn.add_argument("--target", required=True, metavar="COLUMN", help="the column to predict")
     learn.add_argument("--features", metavar="A,B", help="the columns to learn from (default: all others)")
     learn.add_argument("--method", default="auto", choices=("auto", *METHODS, "all"), help="auto: sigmoid for a target with two values, else lstsq")
@@ -27,7 +27,7 @@ def add_options(commands: Any) -> None:
     learn.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler (tcp://…), or local, or local:4 for worker processes here")
     apply = commands.add_parser("predict", help="apply a model that fit wrote to CSV or Parquet files")
     apply.add_argument("model", metavar="MODEL", help="a file that glassgrad fit wrote")
-    apply.add_argument("data", nargs="+", metavar="DATA", help="files, folders or globs of .csv and .parquet")
+    apply.add_argument("data", nargs="+", metavar="DATA", help="files, folders or globs of .csv (also .csv.gz, .csv.bz2) and .parquet")
     apply.add_argument("--out", default="predictions.csv", metavar="FILE", help="a .csv or .parquet file (default: %(default)s)")
     apply.add_argument("--drop-missing", action="store_true", help="rows in which a value is missing get no prediction, instead of an error")
 

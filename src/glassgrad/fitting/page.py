@@ -23,6 +23,10 @@ def _number(value: float) -> str:
     return f"{value:.6g}"
 
 
+def _class(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
 def facts(found: Fit) -> list[tuple[str, str]]:
     """What is known of a fit, as rows of a name and a value."""
     rows = [
@@ -30,7 +34,7 @@ def facts(found: Fit) -> list[tuple[str, str]]:
         ("cross-entropy" if found.method == "sigmoid" else "mean squared error", _number(found.loss)),
     ]  # fmt: skip
     if found.classes is not None:
-        rows.append(("probability of", f"{found.target} = {found.classes[1]!r}, rather than {found.classes[0]!r}"))
+        rows.append(("probability of", f"{found.target} = {_class(found.classes[1])}, rather than {_class(found.classes[0])}"))
     if found.accuracy is not None:
         rows.append(("accuracy", f"{found.accuracy:.2%}"))
     if found.r2 is not None:
@@ -190,8 +194,8 @@ def _draw_classes(found: Fit, ax: Any) -> None:
     blue, red = series(ax)[:2]
     bins = np.linspace(0, 1, 26)
     for value, label, colour, hatch in ((low, found.classes[0], blue, ""), (high, found.classes[1], red, "///")):
-        ax.hist(probability[actual == value], bins, alpha=0.55, color=colour, hatch=hatch, label=f"{found.target} = {label}")
-    ax.set(xlabel=f"predicted probability of {found.target} = {found.classes[1]}", ylabel="rows of the sample", title="How sure the neuron is")
+        ax.hist(probability[actual == value], bins, alpha=0.55, color=colour, hatch=hatch, label=f"{found.target} = {_class(label)}")
+    ax.set(xlabel=f"predicted probability of {found.target} = {_class(found.classes[1])}", ylabel="rows of the sample", title="How sure the neuron is")
     ax.legend(frameon=False)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from .faults import DataError, in_column, in_csv, pyarrow, short
+from .faults import PACKED, DataError, in_column, in_csv, packed, pyarrow, short
 
 BLOCK = 4 << 20  # bytes of CSV that are parsed at once: no record may be longer
 
@@ -93,7 +94,9 @@ class CsvPart:
         }  # fmt: skip
         try:
             with pa.OSFile(self.path) as file:
-                source = file if self.stop is None else file.get_stream(self.start, self.size)
+                end = packed(self.path)
+                whole = pa.CompressedInputStream(file, PACKED[end][0]) if end else file
+                source = whole if self.stop is None else file.get_stream(self.start, self.size)
                 with pa.csv.open_csv(source, **options) as reader:
                     yield from reader
         except (OSError, pa.ArrowException) as error:
@@ -105,7 +108,7 @@ class CsvPart:
 
     def _located(self, reading: Reading, otherwise: str) -> DataError:
         kinds = {n: reading.kinds[n] for n in reading.columns}
-        limit = self.size if self.stop is None else self.stop
+        limit = self.stop if self.stop is not None else math.inf
         return DataError(in_csv(self.path, self.delimiter, kinds, limit, otherwise, reading.drop_missing or reading.keep_missing))
 
 
