@@ -125,6 +125,16 @@ def test_the_way_of_a_training(T):
         trace.landscape(loss, plane="x")
 
 
+def test_what_cannot_be_followed():
+    model = gg.nn.Linear(1, 1)
+    with pytest.raises(TypeError, match=r"needs an optimizer with register_step_post_hook\(\), not function"):
+        follow(model, lambda: 0)
+    with pytest.raises(TypeError, match=r"needs a model with parameters\(\), not list"):
+        follow([1], gg.optim.SGD(model.parameters()))
+    with pytest.raises(ValueError, match="no parameter that requires"):
+        follow(gg.nn.ReLU(), gg.optim.SGD(model.parameters()))
+
+
 def test_a_long_training_is_thinned():
     model = gg.nn.Linear(2, 1)
     optimizer = gg.optim.SGD(model.parameters(), lr=0.01)

@@ -32,8 +32,13 @@ class Trace(contextlib.AbstractContextManager["Trace"]):
     """
 
     def __init__(self, model: Any, optimizer: Any, most: int):
+        for given, needs, what in ((model, "parameters", "a model"), (optimizer, "register_step_post_hook", "an optimizer")):
+            if not callable(getattr(given, needs, None)):
+                raise TypeError(f"follow(model, optimizer) needs {what} with {needs}(), not {type(given).__name__}")
         self.model, self.optimizer, self.most = model, optimizer, max(most, 2)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise ValueError("the model has no parameter that requires a gradient: there is no way to follow")
         self.steps, self.every = 0, 1
         self._path, self._gradients = [self._flat()], [np.zeros(0)]
         self._handle = optimizer.register_step_post_hook(lambda *args: self._stepped())
