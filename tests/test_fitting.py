@@ -1,6 +1,7 @@
 """A neuron fitted to files: against NumPy and scikit-learn, across the borders of blocks, in threads, in bounded memory."""
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -332,6 +333,29 @@ def test_memory_stays_bounded(tmp_path):
     got = subprocess.run([sys.executable, "-c", code, small, tmp_path / "d.parquet"], capture_output=True, text=True, check=True, env=os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"})
     rows, grown = map(int, got.stdout.split())
     assert rows == 750_000 and grown < 40_000, f"{grown} KB"
+
+
+@pytest.mark.skipif("GLASSGRAD_LARGE" not in os.environ, reason="writes and reads 2 GB; GLASSGRAD_LARGE=1 runs it, as CI does")
+def test_two_gigabytes_in_less_than_600_megabytes(tmp_path):
+    names = [*(f"x{i}" for i in range(19)), "y"]
+    random, truth = np.random.default_rng(0), np.arange(19) - 9.0
+    with pq.ParquetWriter(tmp_path / "d.parquet", pa.schema([(n, pa.float64()) for n in names]), compression="none", use_dictionary=False) as writer:
+        for _ in range(50):
+            X = random.random((19, 250_000))
+            writer.write_table(pa.table([*X, truth @ X + 3 + random.normal(size=250_000)], names=names))
+    assert os.path.getsize(tmp_path / "d.parquet") >= 2_000_000_000
+    code = textwrap.dedent("""
+        import json, resource, sys
+        from glassgrad.fitting import fit
+        found = fit(sys.argv[1], "y", sys.argv[2], epochs=3)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        print(json.dumps([found.rows, found.coef.tolist(), found.intercept, peak]))
+    """)
+    for method, within in (("lstsq", 0.01), ("adaline", 0.3)):
+        got = subprocess.run([sys.executable, "-c", code, tmp_path / "d.parquet", method], capture_output=True, text=True, check=True)
+        rows, coef, intercept, peak = json.loads(got.stdout)
+        assert rows == 12_500_000 and coef == pytest.approx(truth.tolist(), abs=within) and intercept == pytest.approx(3, abs=within)
+        assert peak < 600e6, f"{method}: {peak / 1e6:.0f} MB"
 
 
 # ------------------------------------------------------------------------------------------------ going on
