@@ -72,7 +72,7 @@ def t_collate(T, say):
         tensors=lambda: c([T.ones(2), T.zeros(2)]), arrays=lambda: c([np.ones(2), np.zeros(2)]), scalars=lambda: c([np.float32(1), np.float32(2)]),
         floats=lambda: c([1.0, 2.0]), ints=lambda: c([1, 2]), bools=lambda: c([True, False]), texts=lambda: c(["a", "b"]), raw=lambda: c([b"a", b"b"]),
         pairs=lambda: c([(1, 2.0), (3, 4.0)]), lists=lambda: c([[1, 2], [3, 4]]), dicts=lambda: c([{"x": 1, "y": T.ones(1)}, {"x": 2, "y": T.zeros(1)}]),
-        nested=lambda: c([{"x": [1, (2.0, "q")]}, {"x": [3, (4.0, "r")]}]), named=lambda: c([Point(1, 2), Point(3, 4)]), ordered=lambda: c([collections.OrderedDict(a=1), collections.OrderedDict(a=2)]),
+        nested=lambda: c([{"x": [1, (2.0, "q")]}, {"x": [3, (4.0, "r")]}]), named=lambda: c([Point(1, 2), Point(3, 4)]), ordered=lambda: [f(c([collections.OrderedDict(a=1), collections.OrderedDict(a=2)])) for f in (type, dict)],
         uneven=lambda: c([[1, 2], [3]]), sizes=lambda: c([T.ones(2), T.ones(3)]), wrong=lambda: c([object, object]), strings=lambda: c([np.array(["a"]), np.array(["b"])]),
         convert=lambda: v({"a": np.ones(2), "b": [np.int64(3), "text"], "c": (np.zeros(1), 2)}), zero=lambda: c([T.tensor(1.0), T.tensor(2.0)]),
         array0=lambda: c([np.array(1.0), np.array(2.0)]),

@@ -35,7 +35,7 @@ def t_what_is_in_it(T):
     m, said = net(T), Said()
     said.add(m)
     said.add(m(T.ones(1, 2)))
-    said.add(list(m.state_dict().items())[:2], m.state_dict()._metadata)
+    said.add(list(m.state_dict().items())[:2], dict(m.state_dict()._metadata))
     for members in (m.named_parameters(), m.named_buffers(), m.named_modules(), m.named_children(), m.named_parameters("p", recurse=False)):
         said.add([name for name, _ in members])
     said.add([n for n in dir(m) if n in ("a", "b", "w", "buf", "l", "zero_grad")])
@@ -156,7 +156,7 @@ def t_extra_state(T):
 
     m, other, said = Counted(), Counted(), Said()
     m.count = 7
-    said.add(m.state_dict())
+    said.add(dict(m.state_dict()))
     other.load_state_dict(m.state_dict())
     said.add(other.count)
     said.attempt("without", lambda: other.load_state_dict({}))
