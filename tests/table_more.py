@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glassgrad.fft  # noqa: F401
 from glassgrad.ops.later import ROOMS, load
 from table import MATRIX, ONE, TWO, Row, binary, row, unary
 
@@ -55,6 +56,20 @@ ROWS = [
     row("nanmean", lambda T, x: x.nanmean(0, keepdim=True), MATRIX), row("angle", lambda T, x: x.angle(), ONE, "_angle", smooth=False),
     row("polar", lambda T, x, y: T.view_as_real(T.polar(x, y)), [((3,), (3,)), ((2, 3), (2, 3))], "_as_real", domain=(0.5, 2.0)),
     row("view_as_complex", lambda T, x: T.view_as_complex(x).abs(), [((3, 2),), ((2, 3, 2),)], "_as_complex"),
+    row("conj_physical", lambda T, x: T.view_as_real(T.view_as_complex(x).conj_physical()), [((3, 2),), ((2, 3, 2),)], "_conj_physical"),
+    # Fourier's
+    row("fft", lambda T, x: T.view_as_real(T.fft.fft(x)), [((4,),), ((2, 5),)]),
+    row("fft of complex", lambda T, x: T.view_as_real(T.fft.fft(T.view_as_complex(x), 3, 0, "ortho")), [((3, 2),), ((4, 3, 2),)], "_fft_c2c"),
+    row("ifft, filled up", lambda T, x: T.view_as_real(T.fft.ifft(T.view_as_complex(x), 6)), [((3, 2),), ((4, 3, 2),)]),
+    row("rfft", lambda T, x: T.view_as_real(T.fft.rfft(x, norm="forward")), [((4,),), ((2, 5),), ((2, 1),)], "_fft_r2c"),
+    row("irfft", lambda T, x: T.fft.irfft(T.view_as_complex(x)), [((3, 2),), ((2, 4, 2),)], "_fft_c2r"),
+    row("irfft of odd length", lambda T, x: T.fft.irfft(T.view_as_complex(x), 5, 0, "ortho"), [((3, 2),), ((4, 2, 2),)]),
+    row("hfft", lambda T, x: T.fft.hfft(T.view_as_complex(x)), [((3, 2),), ((2, 4, 2),)]), row("ihfft", lambda T, x: T.view_as_real(T.fft.ihfft(x).resolve_conj()), [((4,),), ((2, 5),)]),
+    row("fft2", lambda T, x: T.view_as_real(T.fft.fft2(x, (3, 3))), [((2, 5),), ((2, 3, 4),)]), row("ifftn", lambda T, x: T.view_as_real(T.fft.ifftn(x)), [((2, 5),), ((2, 3, 2),)]),
+    row("rfftn", lambda T, x: T.view_as_real(T.fft.rfftn(x, norm="ortho")), [((2, 5),), ((2, 3, 4),)]),
+    row("irfftn", lambda T, x: T.fft.irfftn(T.view_as_complex(x), dim=(1, 0)), [((3, 2, 2),), ((2, 3, 2, 2),)]),
+    row("hfft2", lambda T, x: T.fft.hfft2(T.view_as_complex(x), (3, 5)), [((2, 3, 2),), ((2, 3, 2, 2),)]),
+    row("ihfftn", lambda T, x: T.view_as_real(T.fft.ihfftn(x)), [((2, 5),), ((2, 3, 4),)]), row("fftshift", lambda T, x: T.fft.fftshift(x), [((5,),), ((2, 5),)]),
     # arranged
     row("diag", lambda T, x: T.diag(x, 1), [((3,),), ((3, 3),), ((2, 4),)], "_diag_embed", "_diagonal_copy"),
     row("diag_embed", lambda T, x: x.diag_embed(-1, 0, 2), [((2, 3),), ((2, 1, 3),)]),

@@ -48,7 +48,7 @@ def build(op: Op) -> None:
     space: dict[str, Any] = {"rule_" + t: r for t, r in op.rules.items()}
     space |= {"chain_" + t: _chain(r) for t, r in op.rules.items() if callable(r)}
     space |= dict(
-        __name__="glassgrad.ops." + op.name, forward=op.forward, OP=op, Tensor=Tensor, Parameter=Parameter, NUMBERS=NUMBERS, REALS=NUMBERS - {complex},
+        __name__="glassgrad.ops." + op.name, value_of=op.forward, OP=op, Tensor=Tensor, Parameter=Parameter, NUMBERS=NUMBERS, REALS=NUMBERS - {complex},
         INTEGERS=INTEGERS, mode=mode,
         new=new, wrap=Tensor._wrap, count=count, ndarray=ndarray, f32=f32, f64=f64, F32=F32, F64=F64, general=general, refuse=refuse,
         into=into, sum_to=sum_to, fit=fit, floating=floating, conj=conj, saved=saved, saved_tensor=saved_tensor, saved_result=saved_result,
@@ -298,7 +298,7 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
             lines += [
                 "    if not (k is f32 or k is f64 or (k is ndarray and ((d := a_self.dtype) is F32 or d is F64))):",
                 f"        {generally}",
-                f"    r = forward(a_self{tail})",
+                f"    r = value_of(a_self{tail})",
             ]
             made = ["if input._needs and mode.grad:", *_indent(_make_node(op, saves, shapes, statics)).splitlines()]
         else:
@@ -319,11 +319,11 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
                 *([f"                {b} = wrap(a_{b})"] if b in saves else []),
                 "            shapes = None",
                 f"        else: {generally}",
-                f"        r = forward(a_self, a_{b}{tail})",
+                f"        r = value_of(a_self, a_{b}{tail})",
                 "        number = False",
                 *([
                     "    elif kind_of in REALS and (k is f32 or k is f64 or (k is ndarray and ((d := a_self.dtype) is F32 or d is F64))):",
-                    f"        r = forward(a_self, {b}{tail})",
+                    f"        r = value_of(a_self, {b}{tail})",
                     "        number = True",
                 ] if op.numbers else []),
                 f"    else: {generally}",
@@ -355,7 +355,7 @@ def _function(op: Op, saves: tuple[str, ...], shapes: tuple[str, ...], statics: 
         if op.view:
             lines.append("    if type(a_self) is not ndarray: a_self = materialize(input)")
         forward_args = ", ".join(("a_" + p.name) if p.name in op.tensors else p.name for p in op.params)
-        lines += [f"    r = forward({forward_args})",
+        lines += [f"    r = value_of({forward_args})",
                   "except (ValueError, TypeError, AttributeError) as error:", f"    raise refuse(OP, error, ({inputs})) from None"]  # fmt: skip
         lines += RESULT
         node = _make_node(op, saves, shapes, statics)

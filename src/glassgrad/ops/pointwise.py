@@ -18,7 +18,6 @@ from .extremes import max_result
 from .numpy_protocol import FUNCTIONS, _tensor
 from .reductions import axes, spread, sum
 from .runtime import conj, into, is_complex, number_as, tensors_only
-from .shapes import conj as conj_
 from .shapes import to
 
 # ------------------------------------------------------------------------------------------------ three tensors
@@ -260,9 +259,12 @@ def view_as_complex(input: Tensor) -> Tensor:
     return _as_complex(input)
 
 
+_conj_physical = linear("_conj_physical", np.conj, lambda grad: np.conj(grad), node="ConjPhysicalBackward0")
+
+
 def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The complex conjugate."""
-    result = conj_(input) if input.is_complex() else input
+    result = _conj_physical(input) if input.is_complex() else input
     return result if out is None else into(out, result)
 
 
