@@ -15,7 +15,7 @@ import glassgrad
 
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "compatibility.md"
 NAMESPACES = ["torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.nn.utils", "torch.optim", "torch.optim.lr_scheduler", "torch.autograd",
-              "torch.autograd.functional", "torch.autograd.forward_ad", "torch.autograd.graph", "torch.func", "torch.linalg", "torch.special", "torch.fft", "torch.utils.data",
+              "torch.autograd.functional", "torch.autograd.forward_ad", "torch.autograd.graph", "torch.func", "torch.linalg", "torch.special", "torch.fft", "torch.signal.windows", "torch.utils.data",
               "torch.testing", "torch.random"]  # fmt: skip
 LIMITS = {
     "torch.load": "reads safetensors and PyTorch's files of tensors and plain containers; executes nothing; no mmap", "torch.save": "writes safetensors, no pickles: state dicts and containers, not modules",

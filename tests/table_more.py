@@ -70,6 +70,12 @@ ROWS = [
     row("irfftn", lambda T, x: T.fft.irfftn(T.view_as_complex(x), dim=(1, 0)), [((3, 2, 2),), ((2, 3, 2, 2),)]),
     row("hfft2", lambda T, x: T.fft.hfft2(T.view_as_complex(x), (3, 5)), [((2, 3, 2),), ((2, 3, 2, 2),)]),
     row("ihfftn", lambda T, x: T.view_as_real(T.fft.ihfftn(x)), [((2, 5),), ((2, 3, 4),)]), row("fftshift", lambda T, x: T.fft.fftshift(x), [((5,),), ((2, 5),)]),
+    row("stft", lambda T, x: T.view_as_real(T.stft(x, 4, 1, 3, T.hann_window(3, dtype=x.dtype), return_complex=True)), [((6,),), ((2, 5),)]),
+    row("stft of all frequencies", lambda T, x: T.view_as_real(x.stft(4, window=T.ones(4, dtype=x.dtype), center=False, onesided=False, normalized=True, return_complex=True)), [((6,),), ((2, 5),)]),
+    row("istft", lambda T, x: T.istft(T.view_as_complex(x), 4, 2, window=T.hann_window(4, dtype=x.dtype) + 0.1), [((3, 4, 2),), ((2, 3, 3, 2),)]),
+    row("istft, longer", lambda T, x: T.view_as_complex(x).istft(4, 1, 3, T.ones(3, dtype=x.dtype), normalized=True, onesided=False, length=4), [((4, 4, 2),)]),
+    row("gradient", lambda T, x: T.gradient(x), [((2, 3),), ((4,),)]), row("gradient at its ends", lambda T, x: T.gradient(x, spacing=0.5, dim=-1, edge_order=2), [((2, 3),), ((5,),)]),
+    row("gradient at places", lambda T, x: T.gradient(x, spacing=[T.tensor([0.0, 1.0, 3.0, 3.5], dtype=x.dtype)], dim=0, edge_order=2), [((4, 2),), ((4,),)]),
     # arranged
     row("diag", lambda T, x: T.diag(x, 1), [((3,),), ((3, 3),), ((2, 4),)], "_diag_embed", "_diagonal_copy"),
     row("diag_embed", lambda T, x: x.diag_embed(-1, 0, 2), [((2, 3),), ((2, 1, 3),)]),
@@ -104,5 +110,5 @@ UNTABLED = {"_cdist": "PyTorch has neither its second derivative nor its jvp: te
 # put together here from operations that show what they do, one node in PyTorch, or the other way round
 OTHER_NODES = {
     "repeat_interleave", "repeat_interleave each", "quantile of all", "nanquantile", "aminmax", "mvlgamma", "block_diag", "combinations", "cov", "cov weighted",
-    "trapezoid", "trapezoid at", "inner", "kron", "dist", "renorm", *[f"quantile {how}" for how in ("linear", "lower", "higher", "midpoint", "nearest")],
+    "trapezoid", "trapezoid at", "inner", "stft", "stft of all frequencies", "istft", "istft, longer", "kron", "dist", "renorm", *[f"quantile {how}" for how in ("linear", "lower", "higher", "midpoint", "nearest")],
 }  # fmt: skip

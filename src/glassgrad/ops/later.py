@@ -58,6 +58,7 @@ ROOMS = {
     "convolution": Names("", "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d"),
     "pooling": Names("", "adaptive_avg_pool1d avg_pool1d max_pool1d max_pool2d max_pool3d"),
     "padding": Names("", "channel_shuffle pixel_shuffle pixel_unshuffle"),
+    "signals": Names("stft istft", "gradient hann_window hamming_window blackman_window bartlett_window kaiser_window"),
     "linear": Names("", "bilinear"),
     "losses": Names("", "cosine_similarity pairwise_distance"),
     "dropouts": Names("", "dropout alpha_dropout feature_alpha_dropout"),
