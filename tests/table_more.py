@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import glassgrad.fft  # noqa: F401
+import glassgrad.fft
+import glassgrad.special  # noqa: F401
 from glassgrad.ops.later import ROOMS, load
 from table import MATRIX, ONE, TWO, Row, binary, row, unary
 
@@ -41,6 +42,8 @@ ROWS = [
     row("logcumsumexp", lambda T, x: x.logcumsumexp(-1), MATRIX, "_logcumsumexp"), row("aminmax", lambda T, x: tuple(T.aminmax(x, dim=-1)), MATRIX),
     # special functions
     unary("erfc"), unary("erfinv", (-0.95, 0.95)), unary("lgamma", (0.3, 6.0)), unary("digamma", (0.3, 6.0)),
+    unary("i0", (-6.0, 6.0)), *[Row(n, lambda T, x, n=n: getattr(T.special, n)(x), ONE, (0.3, 6.0), (n,)) for n in ("i0e", "i1", "i1e")],
+    *[Row(n, lambda T, x, n=n: getattr(T.special, n)(x), ONE, (-4.0, 4.0), (n,)) for n in ("erfcx", "log_ndtr")],
     Row("polygamma", lambda T, x: T.polygamma(2, x), ONE, (0.3, 6.0), ("_polygamma",)), Row("polygamma 3", lambda T, x: T.polygamma(3, x), ONE, (0.3, 6.0)),
     row("mvlgamma", lambda T, x: x.mvlgamma(3), ONE, domain=(1.5, 5.0)),
     row("xlogy", lambda T, x, y: T.xlogy(x, y), TWO, "_xlogy", domain=(0.5, 2.0)), unary("nan_to_num", ops=("_nan_to_num",), smooth=False),
@@ -106,7 +109,7 @@ ROWS = [
     row("kron", lambda T, x, y: T.kron(x, y), [((2, 3), (2, 2)), ((3,), (2, 2))]), row("cross", lambda T, x, y: T.cross(x, y, dim=-1), [((2, 3), (2, 3)), ((3,), (3,))], "_cross"),
     row("dist", lambda T, x, y: T.dist(x, y), [((2, 3), (2, 3))]), row("renorm", lambda T, x: x.renorm(2, 0, 1.0), [((2, 3),)]),
 ]  # fmt: skip
-UNTABLED = {"_cdist": "PyTorch has neither its second derivative nor its jvp: test_later_ops.py"}
+UNTABLED = {"_zeta": "PyTorch has no jvp of it: programs.txt", "_cdist": "PyTorch has neither its second derivative nor its jvp: test_later_ops.py"}
 # put together here from operations that show what they do, one node in PyTorch, or the other way round
 OTHER_NODES = {
     "repeat_interleave", "repeat_interleave each", "quantile of all", "nanquantile", "aminmax", "mvlgamma", "block_diag", "combinations", "cov", "cov weighted",

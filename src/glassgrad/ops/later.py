@@ -31,6 +31,7 @@ ROOMS = {
         "erfc erfinv lgamma digamma polygamma mvlgamma xlogy nan_to_num logit sinc",
         writing="erfc_ erfinv_ lgamma_ digamma_ xlogy_ nan_to_num_ logit_ sinc_ polygamma_ mvlgamma_",
     ),
+    "bessel": Names("i0", writing="i0_"),
     "pointwise": Names(
         "addcmul addcdiv lerp fmax fmin copysign logaddexp2 nextafter gcd lcm heaviside ldexp frexp float_power isposinf isneginf isreal angle "
         "conj_physical resolve_conj resolve_neg adjoint nansum nanmean",
@@ -66,7 +67,7 @@ ROOMS = {
 FUNCTIONS = {name: room for room, names in ROOMS.items() for name in f"{names.both} {names.functions}".split()}
 METHODS = {name: room for room, names in ROOMS.items() for name in f"{names.both} {names.methods} {names.writing}".split()}
 # forms that write, as functions too
-AS_FUNCTIONS = frozenset("erfc_ lgamma_ nan_to_num_ logit_ sinc_ xlogy_ ldexp_ gcd_ lcm_ addmv_ conj_physical_ deg2rad_ rad2deg_ frac_".split())
+AS_FUNCTIONS = frozenset("i0_ erfc_ lgamma_ nan_to_num_ logit_ sinc_ xlogy_ ldexp_ gcd_ lcm_ addmv_ conj_physical_ deg2rad_ rad2deg_ frac_".split())
 
 
 def load(room: str) -> Any:

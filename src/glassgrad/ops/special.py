@@ -82,6 +82,38 @@ erfinv = elementwise("erfinv", erfinv_of, lambda result: math.sqrt(math.pi) / 2 
                      doc="The inverse of erf, on (-1, 1).")  # fmt: skip
 
 
+@arrays.array_function
+def erfcx_of(x: Any) -> Any:
+    """e^(x²) · erfc(x), where both factors would leave float64's range too."""
+    wide = np.asarray(x, np.float64)
+    v = np.abs(wide)
+    _, far = arrays._erf_coefficients(False)
+    outer = np.clip(v, 1.0, arrays._TAIL)
+    tail = arrays._series(far, np.asarray(2 * (1 / (outer + 0.5) - arrays._LOW) / (arrays._HIGH - arrays._LOW) - 1))
+    inner = np.minimum(v, 1.0)
+    beyond = np.maximum(v, arrays._TAIL)
+    r = 0.5 / (beyond * beyond)
+    asymptotic = (1 - r * (1 - 3 * r * (1 - 5 * r * (1 - 7 * r)))) / (beyond * math.sqrt(math.pi))
+    found = np.where(v <= 1, np.exp(inner * inner) * erfc_of(inner), np.where(v > arrays._TAIL, asymptotic, tail))
+    return np.where(wide < 0, 2 * np.exp(wide * wide) - found, found).astype(x.dtype)[()]
+
+
+@arrays.array_function
+def log_ndtr_of(x: Any) -> Any:
+    """log Φ(x), of the normal distribution function."""
+    wide = np.asarray(x, np.float64)
+    low = np.minimum(wide, -1.0)
+    far = np.log(erfcx_of(-low * math.sqrt(0.5)) / 2) - low * low / 2
+    return np.where(wide < -1, far, np.log1p(-erfc_of(np.maximum(wide, -1.0) * math.sqrt(0.5)) / 2)).astype(x.dtype)[()]
+
+
+erfcx = elementwise("erfcx", erfcx_of, lambda self, result: 2 * self * result - 2 / math.sqrt(math.pi), node="SpecialErfcxBackward0", method=False,
+                    refuses={"c": "erfcx_cpu"}, doc="e^(input²) · erfc(input), which does not vanish for large inputs.")  # fmt: skip
+log_ndtr = elementwise("log_ndtr", log_ndtr_of, lambda self: math.sqrt(2 / math.pi) / erfcx_of(-self * math.sqrt(0.5)), node="SpecialLogNdtrBackward0",
+                       method=False, refuses={"c": "log_ndtr_cpu"}, doc="The logarithm of the normal distribution function.")  # fmt: skip
+FUNCTIONS |= {erfcx_of: erfcx, log_ndtr_of: log_ndtr}
+
+
 # ------------------------------------------------------------------------------------------------ of gamma
 LANCZOS = (0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905, -0.13857109526572012,
            9.9843695780195716e-6, 1.5056327351493116e-7)  # g = 7, n = 9: P. Godfrey's coefficients of C. Lanczos' approximation (1964)  # fmt: skip
@@ -107,6 +139,31 @@ BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 
 SHIFT = 12
 
 
+def _hurwitz(s: Any, z: Any, more: int = 0) -> Any:
+    """Σₖ (z + k)^(−s), by Euler and Maclaurin's sum after the first SHIFT (and `more`) terms."""
+    far = z + (SHIFT + more)
+    total = sum((z + k) ** -s for k in range(SHIFT + more)) + far ** (1 - s) / (s - 1) + 0.5 * far**-s
+    rising = s
+    for k, b in enumerate(BERNOULLI, 1):
+        total = total + b / math.factorial(2 * k) * rising * far ** (-s - 2 * k + 1)
+        rising = rising * (s + 2 * k - 1) * (s + 2 * k)
+    return total
+
+
+@arrays.array_function
+def zeta_of(x: Any, q: Any) -> Any:
+    """Hurwitz's zeta function Σₖ (k + q)^(−x), for x > 1; for negative q where x is whole."""
+    if arrays.overriding((q,)) is not None:
+        return q.__array_function__(zeta_of, (type(q),), (x, q), {})
+    s, z = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(q, np.float64))
+    whole = z == np.floor(z)
+    safe, base = np.where(s > 1, s, 2.0), np.where((z <= 0) & whole, 1.0, z)
+    lowest = float(base.min(initial=0.0, where=np.isfinite(base)))
+    found = _hurwitz(safe, base, math.ceil(min(-lowest, 1e5)) if lowest < 0 else 0)
+    found = np.where((z <= 0) & (whole | (s != np.floor(s))), np.where(whole, np.inf, np.nan), found)
+    return np.where(s > 1, found, np.where(s == 1, np.inf, np.nan)).astype(x.dtype)[()]
+
+
 @arrays.array_function
 def polygamma_of(x: Any, n: int) -> Any:
     """The n-th derivative of the digamma function, by Euler and Maclaurin's sum; reflected for n = 0 and 1 where x is negative."""
@@ -120,14 +177,7 @@ def polygamma_of(x: Any, n: int) -> Any:
         found = np.where((wide < 0) & (wide == np.floor(wide)), np.nan, found)
         return np.where(wide == 0, np.copysign(np.inf, -wide), found).astype(x.dtype)[()]
     reflect = (wide < 0) & (n == 1)
-    z = np.where(reflect, 1 - wide, wide)
-    s, far = n + 1.0, z + SHIFT
-    total = sum((z + k) ** -s for k in range(SHIFT)) + far ** (1 - s) / (s - 1) + 0.5 * far**-s
-    rising = s
-    for k, b in enumerate(BERNOULLI, 1):
-        total = total + b / math.factorial(2 * k) * rising * far ** (-s - 2 * k + 1)
-        rising *= (s + 2 * k - 1) * (s + 2 * k)
-    found = (-1) ** (n + 1) * math.factorial(n) * total
+    found = (-1) ** (n + 1) * math.factorial(n) * _hurwitz(n + 1.0, np.where(reflect, 1 - wide, wide))
     return np.where(reflect, (math.pi / np.sin(math.pi * wide)) ** 2 - found, found).astype(x.dtype)[()]
 
 
@@ -137,6 +187,23 @@ lgamma = elementwise("lgamma", lgamma_of, lambda self: polygamma_of(self, 0), re
 digamma = elementwise("digamma", lambda self: polygamma_of(self, 0), lambda self: polygamma_of(self, 1), refuses={"c": "digamma"},
                       doc="Γ'(input) / Γ(input).")
 FUNCTIONS |= {erfc_of: erfc, erfinv_of: erfinv, lgamma_of: lgamma, polygamma_of: lambda x, n: digamma(x) if n == 0 else _polygamma(x, n)}
+
+
+def _no_zeta_slope() -> Any:
+    raise NotImplementedError("the derivative for 'zeta' is not implemented.")
+
+
+_zeta = elementwise("_zeta", lambda self, other: zeta_of(self, other), lambda: _no_zeta_slope(), lambda self, other: -self * zeta_of(self + 1, other),
+                    node="SpecialZetaBackward0", method=False)  # fmt: skip
+FUNCTIONS[zeta_of] = _zeta
+
+
+def zeta(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """Hurwitz's zeta function Σₖ (k + other)^(−input), k from 0; with a derivative by `other`."""
+    data = (input if isinstance(input, Tensor) else other)._data
+    dtype = data.dtype if data.dtype.kind == "f" else defaults.numpy
+    input, other = (v if isinstance(v, Tensor) else Tensor._wrap(dtype.type(v)) for v in (input, other))
+    return _zeta(input, other, out=out)
 
 
 def polygamma(n: int, input: Tensor, *, out: Tensor | None = None) -> Tensor:
