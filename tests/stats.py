@@ -28,7 +28,7 @@ def count() -> dict[str, tuple[int, int]]:
     gg.nn.Linear, gg.linalg
     machinery = {"declare", "build", "runtime", "levels", "op", "blocks", "docs", "methods", "later", "numpy_protocol", "legacy", "copies", "__init__"}
     families = [p for p in files("ops") if p.stem not in machinery]
-    functions = {n for owner in (gg, gg.Tensor, gg.nn.functional, gg.linalg, gg.special) for n in dir(owner) if not n.startswith("_") and callable(getattr(owner, n))}
+    functions = {n for owner in (gg, gg.Tensor, gg.nn.functional, gg.linalg, gg.special, gg.fft, gg.signal.windows) for n in dir(owner) if not n.startswith("_") and callable(getattr(owner, n))}
     layers = [c for c in vars(gg.nn).values() if inspect.isclass(c) and issubclass(c, gg.nn.Module)]
     optimizers = [c for c in vars(gg.optim).values() if inspect.isclass(c) and issubclass(c, gg.optim.Optimizer) and c is not gg.optim.Optimizer]
     base = gg.optim.lr_scheduler.LRScheduler
