@@ -14,6 +14,7 @@ from .knowledge import FLAT, SAFE, called, is_elementwise, is_user_function, op_
 from .names import Names
 from .record import Recording
 from .stat import Stat, at, number
+from .trail import upstream
 from .verdict import Verdict
 
 
@@ -164,19 +165,6 @@ def bad_forward(recording: Recording | None, wanted: set[int] | None = None) -> 
                 if call.inputs:
                     return call
     return None
-
-
-def upstream(recording: Recording, tensor: Any) -> set[int]:
-    """The numbers of the calls that a tensor was computed by."""
-    seen = recording.of_tensor(tensor)
-    found: set[int] = set()
-    stack = [seen] if seen is not None else []
-    while stack:
-        call = stack.pop().call
-        if call is not None and call.index not in found:
-            found.add(call.index)
-            stack += call.inputs
-    return found
 
 
 def value_arithmetic(call: Call) -> str:

@@ -24,7 +24,32 @@ FUSED = frozenset(
     transformer_encoder_layer native_multi_head_attention lstm gru rnn rnn_tanh rnn_relu recurrent _recurrent""".split()
 )
 COPIES = frozenset("to_copy clone alias contiguous".split())
-FLAT = frozenset("round floor ceil trunc sign heaviside bucketize argmax floor_divide frac".split())  # derivative 0 (almost) everywhere
+FLAT = frozenset("round floor ceil trunc sign heaviside floor_divide".split())  # derivative 0 (almost) everywhere
+SAMPLES = frozenset("normal bernoulli multinomial poisson binomial exponential cauchy log_normal geometric uniform random".split())
+
+# What to compute instead of an operation without a derivative, by the names of such.
+SURROGATES = {
+    "argmax argmin max min": "train on the scores themselves (cross_entropy on logits), use softmax for a soft choice, or gumbel_softmax",
+    "sort topk argsort kthvalue": "positions have no derivative: use the values that came with them, or soft ranks: sigmoid((x[:, None] - x) / t).sum(1)",
+    "gt lt ge le eq ne greater less logical_and logical_or logical_not isclose": "a comparison has no derivative: use a soft one, such as "
+    "torch.sigmoid(k * (a - b)); or a loss on the scores",
+    "long int short byte to type bool char nonzero floor_divide": "a cast to integers has no derivative: keep floating values for the loss; between the "
+    "entries of a table interpolate",
+    "bucketize searchsorted histc bincount": "counts and bins have no derivative: soft ones do, such as a sigmoid at each edge, or a kernel at each centre",
+    " ".join(sorted(FLAT)): "use a smooth surrogate, or a straight-through estimator: x + (torch.round(x) - x).detach()",
+    " ".join(sorted(SAMPLES)): "a sample has no derivative: write it as a function of noise, mu + sigma * torch.randn_like(sigma) (Normal.rsample); for a "
+    "choice gumbel_softmax, or REINFORCE: -log_prob(sample) * reward",
+}
+
+
+def surrogate(name: str) -> str:
+    """What to compute instead of an operation without a derivative; empty where nothing is known.
+
+    >>> surrogate("bernoulli")[:26], surrogate("tanh")
+    ('a sample has no derivative', '')
+    """
+    return next((advice for names, advice in SURROGATES.items() if name.rstrip("_") in names.split()), "")
+
 
 # Where a derivative is not finite, and what to write instead.
 SAFE = {

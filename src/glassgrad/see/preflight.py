@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import engines
-from .gradients import Sight, bad_forward, dead, upstream, value_arithmetic
+from .gradients import Sight, bad_forward, dead, value_arithmetic
 from .graph import Flows, Graph, is_freed, is_modified, saved
 from .knowledge import called
 from .model import modes, softmax_before
 from .names import Names
 from .record import Recording, latest
 from .stat import Stat, number
+from .trail import upstream
 from .verdict import Printed, Verdict
 
 
@@ -127,7 +128,7 @@ def named_parameters(params: Any, names: Names) -> list[tuple[str, Any]]:
         prefix = names.module(params)
         return [(f"{prefix}.{n}", p) for n, p in params.named_parameters()]
     if engines.is_optimizer(params):
-        params = [p for group in params.param_groups for p in group["params"]]
+        params = engines.parameters(params)
     elif engines.is_tensor(params):
         params = [params]
     elif isinstance(params, dict):

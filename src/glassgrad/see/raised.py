@@ -333,7 +333,8 @@ def _not_used(scene: Scene, match: Any, node: Any) -> Verdict:
         return Verdict("unused", f"the tensor at index {index} at {scene.where} is not part of the graph of {name}.", where=scene.line)
     victim, t = lost[0]
     inner = _unreached(t, victim or scene.names.of(t), root, name or "the output", scene.recording, scene.names)
-    inner.headline = f"{victim or scene.names.of(t)} (index {index}) was not used in {name or 'the output'}: " + inner.headline.partition(": ")[2]
+    said = inner.headline.partition(": ")[2].removeprefix(f"not connected to {name or 'the output'}: ")
+    inner.headline = f"{victim or scene.names.of(t)} (index {index}) was not used in {name or 'the output'}: {said}"
     inner.fix += "; allow_unused=True gives None for it" if inner.fix else "allow_unused=True gives None for it"
     return inner
 

@@ -123,6 +123,8 @@ def _ours() -> dict[str, Any]:
                 add(name + "=", value.fset)
         else:
             add(name, value)
+    for name in later.FUNCTIONS:
+        add(name, getattr(glassgrad, name))
     for space in ("", ".nn.functional", ".linalg", ".special"):
         for name, value in vars(importlib.import_module("glassgrad" + space)).items():
             if not name.startswith("_") and getattr(value, "__module__", "").startswith("glassgrad"):
@@ -136,6 +138,8 @@ def _python_functions() -> dict[str, Any]:
     for engine in engines.engines():
         found["apply#" + engine.__name__] = engine.autograd.Function.__dict__["apply"].__func__
         found["backward#" + engine.__name__], found["grad#" + engine.__name__] = engine.autograd.backward, engine.autograd.grad
+        for owner in (engine.optim.Optimizer, engine.nn.Module):
+            found[f"zero_grad#{owner.__module__}.{owner.__name__}"] = owner.__dict__["zero_grad"]
         clip = sys.modules.get(engine.__name__ + ".nn.utils.clip_grad")
         for name in ("clip_grad_norm_", "clip_grad_value_"):
             function = getattr(clip, name, None)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from . import engines, gradients, raised
-from .calls import FACTORIES, Call, Seen, said
+from .calls import said
+from .cuts import RECORD, cut_verdict, how_of, leaf_root, untracked
 from .gradients import Sight
 from .graph import Graph, flows_of, is_freed, is_modified, kept_bytes
 from .knowledge import COPIES, called
 from .names import Names
 from .record import Recording, latest
 from .stat import Stat, values
-from .trail import Back, Onward
+from .trail import Onward
 from .verdict import Verdict
-
-RECORD = "lines and cuts: run the forward inside `with see.record():`"
 
 
 def why(x: Any, loss: Any = None, *, recording: Recording | None = None, names: dict[str, Any] | None = None) -> Verdict:
@@ -56,12 +55,9 @@ def _tensor(t: Any, loss: Any, recording: Recording | None, names: Names) -> Ver
     name = names.get(t) or ("the leaf" if t.is_leaf else "the tensor")
     if not t.requires_grad:
         return untracked(t, name, recording, names)
-    seen = recording.of_tensor(t) if recording is not None else None
-    if t.is_leaf and seen is not None and seen.call is not None and _made_by_hand(seen):
-        return _fixed_by_hand(t, name, seen, recording, names)
     loss = find_loss(t, loss, recording, names)
-    if loss is t and not t.is_leaf:
-        return _root(t, name, recording, names)
+    if loss is t:
+        return leaf_root(t, name, recording, names) if t.is_leaf else _root(t, name, recording, names)
     if loss is None:
         return _no_loss(t, name, recording)
     graph = Graph([loss]) if loss.requires_grad else None
@@ -71,160 +67,6 @@ def _tensor(t: Any, loss: Any, recording: Recording | None, names: Names) -> Ver
             return _unreached(t, name, loss, names.of(loss, "the loss"), recording, names)
         return _left_over(t, name, names.of(loss, "the loss"), recording, names)
     return _reached(t, name, loss, graph, place, recording, names)
-
-
-def _maker(seen: Seen) -> Call | None:
-    """The call that computed a tensor, before it was told to require grad."""
-    call: Call | None = seen.call
-    while call is not None and call.name in ("requires_grad_", "requires_grad"):
-        call = call.inputs[0].call if call.inputs else None
-    return call
-
-
-def _made_by_hand(seen: Seen) -> bool:
-    """Whether a leaf was computed, untracked, and then told to require grad."""
-    call = _maker(seen)
-    return call is not None and call.name not in FACTORIES and bool(call.inputs) and not call.writes
-
-
-# ------------------------------------------------------------------------------------------------ no graph
-def untracked(t: Any, name: str, recording: Recording | None, names: Names) -> Verdict:
-    """Why a tensor has no graph: where it was cut, or that nothing it came from requires grad."""
-    seen = recording.of_tensor(t) if recording is not None else None
-    frozen = t.is_leaf and type(t).__name__ == "Parameter"
-    if seen is not None and seen.call is not None:
-        back = Back(recording, seen)  # type: ignore[arg-type]
-        if back.cuts:
-            return cut_verdict(name, back.cuts, names)
-        if back.looks:
-            look = back.looks[-1]
-            return Verdict(
-                "cut",
-                f"{name} has no gradient: its graph ends at {look.cuts} ({look.where}), where the value left as a plain number.",
-                "a number or an array has no graph; a tensor made of it is a new leaf",
-                look.line,
-                "compute with the tensor itself",
-            )
-        if seen.call.name not in FACTORIES or seen.call.inputs:
-            leaves = [s for s in back.sources if s.tensor is not None]
-            stopped = [s for s in leaves if type(s.tensor).__name__ == "Parameter"]
-            said = ", ".join(dict.fromkeys(names.of(s.tensor) for s in (stopped or leaves)[:6]))
-            if stopped:
-                return Verdict(
-                    "frozen",
-                    f"{name} has no gradient: every parameter it depends on is frozen ({said}).",
-                    "requires_grad is False on each",
-                    seen.call.line,
-                    "p.requires_grad_(True) before the forward",
-                )
-            return Verdict(
-                "cut",
-                f"{name} has no gradient: nothing it was computed from requires grad ({said or 'constants only'}).",
-                "operations are tracked only from a leaf with requires_grad=True on",
-                seen.call.line,
-                "make the leaf with requires_grad=True before computing with it",
-            )
-    if frozen:
-        return Verdict(
-            "frozen",
-            f"{name}.grad is None: it is frozen (requires_grad is False).",
-            "no gradient is computed for it",
-            _set_line(t, recording),
-            f"{name}.requires_grad_(True) before the forward, if it is to learn",
-        )
-    kind = str(t.dtype).rpartition(".")[2]
-    if not kind.startswith(("float", "bfloat", "complex")):
-        return Verdict(
-            "cut",
-            f"{name} cannot have a gradient: its dtype is {kind}.",
-            "a derivative needs values that can move a little",
-            "",
-            "x.float(); what made the integers (argmax, a comparison, a cast) has no derivative",
-        )
-    answer = Verdict(
-        "untracked",
-        f"{name} has no gradient: it does not require grad and has no grad_fn.",
-        "it is a leaf that was not made with requires_grad=True; or it was computed under no_grad(), by detach(), .data or .item(), "
-        "or from leaves none of which requires grad",
-        "",
-        "make the leaf with requires_grad=True before computing with it",
-    )
-    if seen is None:
-        answer.unknown.append(RECORD)
-    return answer
-
-
-def _set_line(t: Any, recording: Recording | None) -> str:
-    if recording is None:
-        return ""
-    places = [place for kind, seen, place, _ in recording.sets if kind == "requires_grad=" and seen.tensor is t]
-    return said(places[-1]) if places else ""
-
-
-FIXES = {
-    "detach()": "leave out detach() where the gradient is to go through",
-    ".data": "leave out .data: it is detach() without the safety; for an update use no_grad()",
-    "no_grad()": "compute it outside no_grad()",
-    "inference_mode()": "compute it outside inference_mode()",
-    "reentrant checkpoint": "checkpoint(..., use_reentrant=False), or give it an input that requires grad",
-}
-
-
-def cut_verdict(name: str, cuts: list[Call], names: Names) -> Verdict:
-    """The verdict on a tensor whose graph was cut."""
-    cut = cuts[0]
-    tracked = next((s for s in cut.inputs if s.tracked), None)
-    last = (
-        ""
-        if tracked is None
-        else tracked.call.line
-        if tracked.call is not None
-        else f"the leaf {names.of(tracked.tensor) if tracked.tensor is not None else 'that it starts from'}"
-    )
-    reason = cut.cuts
-    fix = FIXES.get(reason, "")
-    if not fix:
-        if cut.name in ("argmax", "argmin", "max", "topk", "sort", "argsort"):
-            fix = "argmax has no derivative: train on the scores themselves (cross_entropy on logits), use softmax for a soft choice, or gumbel_softmax"
-        elif "booleans" in reason or cut.name in ("gt", "lt", "ge", "le", "eq", "ne"):
-            fix = "a comparison has no derivative: use a soft one, such as torch.sigmoid(k * (a - b)); or a loss on the scores"
-        elif "integers" in reason:
-            fix = "a cast to integers has no derivative: keep floating values for the loss"
-        elif reason.startswith("."):
-            fix = "compute with the tensor itself, not with the number or array taken from it"
-        else:
-            fix = "use an operation that has a derivative"
-    answer = Verdict(
-        "cut", f"{name} has no gradient: cut by {reason} at {cut.where or 'an unknown line'}.", "what comes after is a constant for autograd", cut.line, fix
-    )
-    if reason == "reentrant checkpoint":
-        answer.cause = "a reentrant checkpoint runs without a graph, and gets one only if one of its tensor inputs requires grad: here none does"
-    if last:
-        answer.details.append(f"last tracked: {last}")
-    answer.details.append(f"first untracked: {cut.line}")
-    answer.details += [f"cut also by {c.cuts}: {c.line}" for c in cuts[1:4]]
-    return answer
-
-
-def _fixed_by_hand(t: Any, name: str, seen: Seen, recording: Any, names: Names) -> Verdict:
-    call = _maker(seen)
-    start = next((r for r in (call.results if call is not None else [])), seen)
-    back = Back(recording, start)
-    answer = Verdict(
-        "cut",
-        f"{name} was told to require grad after it was computed: it is a leaf now, and backward reaches only {name} itself.",
-        "requires_grad = True does not bring back the graph; the parameters get no gradient",
-        call.line if call is not None else "",
-        "remove it, and mend what cut the graph",
-    )
-    if back.cuts:
-        inner = cut_verdict(name, back.cuts, names)
-        answer.headline = (
-            f"{name} was told to require grad after {back.cuts[0].cuts} at {back.cuts[0].where} had cut its graph: backward reaches only {name} itself."
-        )
-        answer.where, answer.fix = inner.where, f"remove requires_grad = True, and mend the cut: {inner.fix}"
-        answer.details += inner.details
-    return answer
 
 
 # ------------------------------------------------------------------------------------------------ which loss
@@ -299,10 +141,9 @@ def _unreached(t: Any, name: str, loss: Any, loss_name: str, recording: Recordin
         inner = untracked(loss, loss_name, recording, names)
         return Verdict("cut", f"{name}{grad} is None: {inner.headline}", inner.cause, inner.where, inner.fix, inner.details, inner.unknown)
     start = f"{name}{grad} is None: not connected to {loss_name}"
-    seen = recording.of_tensor(loss) if recording is not None and loss.is_leaf else None
-    if seen is not None and seen.call is not None and _made_by_hand(seen):
-        inner = _fixed_by_hand(loss, loss_name, seen, recording, names)
-        return Verdict("cut", f"{start}: {inner.headline}", inner.cause, inner.where, inner.fix, inner.details)
+    if loss.is_leaf:
+        inner = leaf_root(loss, loss_name, recording, names)
+        return Verdict("cut", f"{name}{grad} is None: {inner.headline}", inner.cause, inner.where, inner.fix, inner.details)
     if recording is None or recording.of_tensor(loss) is None:
         return Verdict(
             "unused",
@@ -312,40 +153,53 @@ def _unreached(t: Any, name: str, loss: Any, loss_name: str, recording: Recordin
             "use it in the forward, or take it out of the optimizer",
             unknown=[RECORD],
         )
-    onward = Onward(recording, t)
-    if not onward.uses:
-        answer = Verdict(
+    onward = Onward(recording, t, loss)
+    whole = Graph([loss])
+    behind = [] if t.is_leaf else [leaf for leaf in Graph([t]).leaves() if whole.node_of(leaf) is not None]
+    if behind:
+        source = names.of(behind[0])
+        return Verdict(
             "unused",
-            f"{start}: no operation used it.",
+            f"{start}: it was computed from {source} at {_made_at(t, recording)}, and {loss_name} was computed from {source} without it.",
+            "an operation gives a new tensor: only what is computed from that one depends on it",
+            onward.uses[-1].line if onward.uses else "",
+            f"compute {loss_name} from {name}; or ask for the gradient of {source}, and take its part",
+        )
+    last = onward.last
+    if last is None and not onward.cuts:
+        twin = _twin(t, recording, names)
+        return Verdict(
+            "unused",
+            f"{start}: no operation used it{twin}.",
             "what is not used has no gradient",
             "",
             "use it in the forward, or take it out of the optimizer; DistributedDataParallel: find_unused_parameters=True",
         )
-        twin = _twin(t, recording, names)
-        if twin:
-            answer.details.append(twin)
-        return answer
-    if onward.cuts and (onward.last is None or onward.cuts[-1].index >= onward.last.index):
+    if onward.cuts or last is None:
         cut = onward.cuts[-1]
         inner = cut_verdict(name, [cut], names)
-        return Verdict("cut", f"{start}: the way was cut by {cut.cuts} at {cut.where}.", inner.cause, inner.where, inner.fix, inner.details)
-    last = onward.last
+        return Verdict("cut", f"{start}: the way was {how_of(cut)}.", inner.cause, inner.where, inner.fix, inner.details)
     return Verdict(
         "unused",
-        f"{start}: what was computed from it{' last, at ' + last.where + ',' if last is not None else ''} is not part of {loss_name}.",
+        f"{start}: what was computed from it last, at {last.where}, is not part of {loss_name}.",
         "reachability ends there",
-        last.line if last is not None else onward.uses[-1].line,
+        last.line,
         f"let {loss_name} depend on it, or take it out",
     )
 
 
+def _made_at(t: Any, recording: Recording) -> str:
+    call = recording.of_node(t.grad_fn)
+    return call.where if call is not None else "an unknown line"
+
+
 def _twin(t: Any, recording: Recording, names: Names) -> str:
-    """Another leaf with the same values or an ancestor copy: what was probably used in its place."""
+    """Another leaf of its shape that did get a gradient: what was perhaps used in its place."""
     for key, name in names.names.items():
         other = recording.seen.get(key)
         if other is not None and other.tensor is not None and other.tensor is not t and other.shape == tuple(t.shape) and other.tracked and name:
             if other.tensor.is_leaf and other.tensor.grad is not None:
-                return f"{name}, of the same shape, did get a gradient: perhaps it was used instead"
+                return f"; {name}, of the same shape, got a gradient: perhaps it was used instead"
     return ""
 
 
