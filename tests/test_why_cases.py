@@ -217,3 +217,410 @@ def test_the_line_of_what_was_written_in_place(T):
         h.mul_(2)  # mul
         answer = raised(h.sum().backward)
     has(answer, f"relu at {line('relu')}", f"overwritten at {line('mul')}")
+
+
+# ------------------------------------------------------------------------------------------------ zero
+def test_softmax_over_a_dimension_of_size_1(T):
+    net = T.nn.Linear(2, 1)
+    with see.record():
+        loss = T.softmax(net(T.ones(4, 2)), dim=1).pow(2).mean()  # one class
+        loss.backward()
+    has(ask(net.weight), line("one class"), "dimension of size 1 is always 1", "for one output", without=("saturated",))
+    with see.record():
+        loss = T.nn.functional.cross_entropy(net(T.ones(4, 2)), T.zeros(4, dtype=T.long))
+        net.zero_grad()
+        loss.backward()
+    has(ask(net), "log_softmax over a dimension of size 1 is always 0")
+
+
+def test_too_small_for_half_precision(T):
+    with see.record():
+        w = T.tensor([1e-4, 2e-4], dtype=T.float16, requires_grad=True)
+        loss = (w * 1e-4 * 1e-4).sum()  # underflow
+        loss.backward()
+    has(ask(w), line("underflow"), "is less than float16 can hold", "GradScaler", without=("other factor is 0",))
+
+
+def test_the_factor_that_is_0_is_named(T):
+    net = T.nn.Sequential(T.nn.Linear(2, 3), T.nn.Linear(3, 1))
+    for p in net.parameters():
+        T.nn.init.zeros_(p)
+    with see.record():
+        (net(T.ones(4, 2)) - 1).pow(2).mean().backward()
+    has(ask(net[0].weight), "the other factor is 0: net.1.weight", "initialised at random")
+
+
+def test_hooks_that_change_a_gradient(T):
+    with see.record():
+        w = T.tensor([1.0, 2.0], requires_grad=True)
+        h = w * 3
+        h.register_hook(lambda g: g * 0)  # kills
+        h.sum().backward()
+    has(ask(w), f"the hook set on h at {line('kills')} made 0", without=("started from is 0",))
+    with see.record():
+        w = T.tensor([1.0, 2.0], requires_grad=True)
+        h = w * 3
+        h.register_hook(lambda g: g / 0)  # spoils
+        h.sum().backward()
+    has(ask(w), f"the hook set on h at {line('spoils')}", without=("see.record",))
+
+
+def test_functions_that_return_none_or_0(T):
+    class Kept(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return None
+
+    class Step(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return (x > 0).to(x.dtype)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 0
+
+    with see.record():
+        w = T.ones(2, requires_grad=True)
+        Kept.apply(w).sum().backward()  # none
+    has(ask(w), f"the backward of Kept at {line('none')} returned None")
+    with see.record():
+        w = T.ones(2, requires_grad=True)
+        Step.apply(w).sum().backward()  # zeros
+    has(ask(w), f"Step at {line('zeros')}: its backward returned 0", "see.check(Step.apply, x)")
+
+
+def test_samples(T):
+    with see.record():
+        p = T.tensor([0.5, 0.2], requires_grad=True)
+        loss = (T.bernoulli(p) - 1).pow(2).sum()  # sample
+        if loss.requires_grad:
+            loss.backward()
+    has(ask(p, loss), line("sample"), "a sample has no derivative", "gumbel_softmax")
+
+
+# ------------------------------------------------------------------------------------------------ not finite
+def test_a_row_that_is_masked_whole(T):
+    net = T.nn.Linear(3, 3)
+    with see.record():
+        q = net(T.ones(2, 3))
+        mask = T.tensor([[False, False], [True, True]])
+        a = T.softmax((q @ q.T).masked_fill(mask, float("-inf")), dim=-1)  # whole row
+        (a @ q)[0].sum().backward()
+    has(ask(net), f"softmax(-∞) = NaN at [1, 0] at {line('whole row')}", "leave one element finite")
+
+
+def test_a_mask_of_minus_infinity_is_meant(T):
+    with see.record():
+        q = T.ones(3, 3, requires_grad=True)
+        a = T.softmax(q + T.triu(T.full((3, 3), float("-inf")), 1), -1)
+        loss = -(a * T.log(a)).sum()  # log
+        loss.backward()
+    has(ask(q), line("log"), "log(0) = -∞")
+
+
+def test_nan_in_a_target_masked_too_late(T):
+    target = T.tensor([1.0, float("nan"), 2.0])
+    valid = ~T.isnan(target)
+    for late in (
+        lambda p: T.nn.functional.mse_loss(p, target, reduction="none")[valid].sum(),
+        lambda p: T.where(valid, (p - target) ** 2, T.zeros(3)).sum(),
+    ):
+        with see.record():
+            p = T.zeros(3, requires_grad=True)
+            late(p).backward()
+        has(ask(p), "target of", "holds NaN at [1]", "select before the loss", without=("exponent",))
+
+
+def test_nan_in_the_data_of_a_later_batch(T):
+    raw = np.ones((6, 2), dtype=np.float32)
+    raw[2, 1] = np.nan
+    data, net = T.from_numpy(raw), T.nn.Linear(2, 1)
+    optimizer = T.optim.SGD(net.parameters(), lr=0.01)
+    with see.record():
+        for k in range(0, 6, 2):
+            optimizer.zero_grad()
+            loss = net(data[k : k + 2]).pow(2).mean()  # batch
+            loss.backward()
+            optimizer.step()
+    has(ask(net), "first in backward 2 of 3", "data of indexing", "holds NaN at [2, 1]", line("batch"))
+
+
+def test_a_loss_that_is_not_finite_though_the_gradient_is(T):
+    with see.record():
+        w = T.tensor([300.0, 2.0], dtype=T.float16, requires_grad=True)
+        loss = (w**2).sum()  # outgrown
+        loss.backward()
+    has(ask(w), "loss is ∞, though w.grad is finite", line("outgrown"), "outgrew float16", "bfloat16")
+    net = T.nn.Linear(3, 1)
+    with see.record():
+        loss = net(T.ones(4, 3))[T.zeros(4, dtype=T.bool)].mean()  # nothing
+        loss.backward()
+    has(ask(net), "loss is NaN", "mean of no elements", line("nothing"))
+
+
+def test_std_of_one_value(T):
+    with see.record():
+        x = T.ones(1, 3, requires_grad=True)
+        ((x - x.mean(0)) / x.std(0)).sum().backward()  # one value
+    has(ask(x), "std of 1 value = NaN", line("one value"), "correction=0")
+
+
+def test_what_the_forward_spoilt_although_the_loss_is_finite(T):
+    with see.record():
+        w = T.tensor([50.0, 100.0], requires_grad=True)
+        z = T.exp(w)  # overflow
+        (-(z / z.sum())[0]).backward()
+    has(ask(w), f"because the forward is: exp(100) = ∞ at [1] at {line('overflow')}", "the loss is finite")
+
+
+def test_clipping_spreads_nan(T):
+    with see.record():
+        w = T.tensor([0.0, 4.0], requires_grad=True)
+        v = T.tensor([1.0, 4.0], requires_grad=True)
+        ((w.sqrt() * 0).sum() + v.sum()).backward()
+        T.nn.utils.clip_grad_norm_([w, v], 1.0)  # clip
+    has(ask(v), "backward brought [1, 1]", f"clip_grad_norm_ at {line('clip')}", "because of w.grad", without=("see.record",))
+
+
+# ------------------------------------------------------------------------------------------------ between the steps
+def train(T, net, loss_of, optimizer=None, before="zero_grad", after=""):
+    with see.record():
+        for _ in range(3):
+            if before:
+                optimizer.zero_grad()
+            loss = loss_of(net)
+            loss.backward()
+            if after == "between":
+                optimizer.zero_grad()  # between
+            if optimizer is not None:
+                optimizer.step()  # step
+            if after == "end":
+                optimizer.zero_grad()
+    return ask(net, loss)
+
+
+def test_zero_grad_between_backward_and_step(T):
+    net = T.nn.Linear(2, 1)
+    answer = train(T, net, lambda net: net(T.ones(4, 2)).pow(2).mean(), T.optim.SGD(net.parameters(), lr=0.1), "", "between")
+    has(answer, "had no gradient to use", line("between"), "before backward()", without=("no backward has",))
+
+
+def test_zero_grad_at_the_end(T):
+    net = T.nn.Linear(2, 1)
+    optimizer = T.optim.SGD(net.parameters(), lr=0.1)
+    answer = train(T, net, lambda net: net(T.ones(4, 2)).pow(2).mean(), optimizer, "", "end")
+    assert answer.kind == "fine"
+    has(answer, "taken away since")
+    answer = train(T, net, lambda net: (net(T.ones(4, 2)) * 0).sum().sqrt(), optimizer, "", "end")
+    assert answer.kind == "nonfinite"
+    has(answer, "sqrt", "first in backward 1 of 3")
+
+
+def test_without_zero_grad(T):
+    net = T.nn.Linear(2, 1)
+    answer = train(T, net, lambda net: net(T.ones(4, 2)).pow(2).mean(), T.optim.SGD(net.parameters(), lr=0.01), "")
+    assert answer.kind == "accumulated"
+    has(answer, "sums of 3 backward calls", "stepped 2 times in between")
+
+
+def test_zero_grad_of_an_optimizer_of_plain_tensors(T):
+    w = T.tensor(1.0, requires_grad=True)
+    optimizer = T.optim.SGD([w], lr=0.1)
+    with see.record():
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = -((w - 3) ** 2)
+            loss.backward()
+            optimizer.step()
+    assert ask(w).kind == "fine"
+
+
+def test_an_optimizer_of_other_parameters(T):
+    net = T.nn.Linear(2, 1)
+    optimizer = T.optim.SGD(net.parameters(), lr=0.1)
+    net.weight = T.nn.Parameter(T.zeros(1, 2))
+    answer = train(T, net, lambda net: (net(T.ones(4, 2)) - 1).pow(2).mean(), optimizer)
+    assert answer.kind == "not stepped"
+    has(answer, "net.weight gets a gradient, and no optimizer that stepped has it", line("step"), "make the optimizer after", without=("net.bias",))
+
+
+def test_layers_in_a_plain_list(T):
+    class Net(T.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = [T.nn.Linear(2, 4), T.nn.Linear(4, 4)]
+            self.head = T.nn.Linear(4, 1)
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = T.tanh(layer(x))
+            return self.head(x)
+
+    net = Net()
+    answer = train(T, net, lambda net: (net(T.ones(3, 2)) - 2).pow(2).mean(), T.optim.SGD(net.parameters(), lr=0.1))
+    assert answer.kind == "unregistered"
+    has(answer, "net.layers[0], net.layers[1]", "4 parameters", "nn.ModuleList")
+    has(ask(net.layers[0].weight), "net.layers[0].weight")
+
+
+def test_updates_that_bind_a_name(T):
+    net = T.nn.Linear(2, 1)
+    with see.record():
+        for _ in range(2):
+            net.zero_grad()
+            loss = (net(T.ones(3, 2)) - 1).pow(2).mean()
+            loss.backward()
+            for p in net.parameters():
+                p = p - 0.1 * p.grad  # bound again
+    answer = ask(net, loss)
+    assert answer.kind == "not stepped" and p is not None
+    has(answer, "nothing has changed a parameter of net", line("bound again"), "with torch.no_grad(): p -= 0.1 * p.grad")
+    with see.record():
+        for _ in range(2):
+            net.zero_grad()
+            loss = (net(T.ones(3, 2)) - 1).pow(2).mean()
+            loss.backward()
+            for p in net.parameters():
+                p.data -= 0.1 * p.grad
+    assert ask(net, loss).kind == "fine" and "nothing has changed" not in str(ask(net, loss))
+
+
+# ------------------------------------------------------------------------------------------------ probably not meant
+@pytest.mark.parametrize(("loss_of", "kind", "part"), [
+    (lambda T, x: (x - T.ones(4)).pow(2).mean(), "broadcast", "4 × 4 differences"),
+    (lambda T, x: T.nn.functional.kl_div(x.softmax(0), T.full((4, 1), 0.25), reduction="sum"), "logarithms", "log-probabilities"),
+    (lambda T, x: T.nn.functional.binary_cross_entropy_with_logits(x.sigmoid(), T.ones(4, 1)), "softmax", "takes logits"),
+    (lambda T, x: T.nn.functional.binary_cross_entropy((x - 200).sigmoid(), T.ones(4, 1)), "saturated", "exactly 0 or 1 for 4 of 4"),
+], ids=["broadcast", "kl_div", "sigmoid twice", "saturated"])  # fmt: skip
+def test_what_is_probably_not_meant(T, loss_of, kind, part):
+    net = T.nn.Linear(2, 1)
+    with see.record():
+        loss = loss_of(T, net(T.ones(4, 2)))
+        loss.backward()
+    has(ask(net), part)
+    assert kind in [f.kind for f in see.preflight(loss).findings]
+
+
+def test_all_pairs_on_purpose(T):
+    with see.record():
+        x = T.tensor([1.0, 2.0, 4.0], requires_grad=True)
+        loss = (x[:, None] - x).abs().sum()
+        loss.backward()
+    assert "differences instead" not in str(ask(x)) + str(see.preflight(loss))
+
+
+# ------------------------------------------------------------------------------------------------ exceptions
+def test_what_was_done_to_a_gradient_that_is_none(T):
+    def descend():
+        w = T.tensor([1.0, -1.0], requires_grad=True)
+        for _ in range(2):
+            (w**2).sum().backward()
+            w = w - 0.1 * w.grad  # binds
+
+    with see.record():
+        answer = raised(descend)
+    has(answer, f"w.grad is None at {line('binds')}", "not a leaf", "with torch.no_grad(): w -= 0.1 * w.grad", without=("unsupported operand",))
+
+
+def test_backward_of_a_number(T):
+    def add_up():
+        total = 0.0
+        for _ in range(3):
+            total += (w * 2).sum().item()  # taken out
+        total.backward()
+
+    w = T.ones(2, requires_grad=True)
+    with see.record():
+        answer = raised(add_up)
+    has(answer, "total is a Python float", f".item() at {line('taken out')}", "total = total + loss")
+
+
+def test_functions_with_a_wrong_number_or_shape(T):
+    class Scale(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, k):
+            return x * k
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 3  # returned
+
+    def run():
+        return Scale.apply(w, 3.0).sum().backward()
+
+    w = T.ones(2, requires_grad=True)
+    with see.record():
+        answer = raised(lambda: [Scale, run()])
+    has(answer, "one gradient for each argument of forward")
+
+
+@pytest.mark.parametrize(("act", "part"), [
+    (lambda T: T.nn.functional.binary_cross_entropy(T.tensor([3.0], requires_grad=True), T.ones(1)), "with_logits"),
+    (lambda T: T.nn.functional.cross_entropy(T.ones(2, 2, requires_grad=True), T.tensor([0.0, 1.0])), "target.long()"),
+    (lambda T: T.nn.Linear(3, 2)(T.ones(4, 3, dtype=T.float64)), "x.float()"),
+    (lambda T: T.nn.Linear(3, 2)(T.ones(4, 5)), "in_features"),
+    (lambda T: (T.tensor(1j, requires_grad=True) * 2).backward(), "a loss has to be real"),
+], ids=["probabilities", "target", "dtype", "shape", "complex"])  # fmt: skip
+def test_common_errors_say_what_to_do(T, act, part):
+    with see.record():
+        answer = raised(lambda: act(T))
+    has(answer, part)
+    assert answer.fix and answer.where
+
+
+def test_a_fake_that_two_backwards_share(T):
+    make, judge = T.nn.Linear(2, 2), T.nn.Linear(2, 1)
+    with see.record():
+        fake = T.tanh(make(T.ones(3, 2)))
+        judge(fake).mean().backward()
+        answer = raised(lambda: (-judge(fake).mean()).backward())
+    has(answer, "fake was carried over", "give it fake.detach()", without=("fake = fake.detach()",))
+
+
+def test_the_hidden_state_of_an_lstm(T):
+    def steps():
+        hidden = None
+        for _ in range(2):
+            out, hidden = lstm(T.ones(1, 4, 2), hidden)  # lstm
+            loss = out.pow(2).mean()
+            loss.backward()
+
+    lstm = T.nn.LSTM(2, 3, batch_first=True)
+    with see.record():
+        answer = raised(steps)
+    has(answer, f"gave at {line('lstm')} was carried over", "h = h.detach()", "tuple")
+
+
+def test_retain_graph_where_detach_is_meant(T):
+    cell = T.nn.RNNCell(2, 3)
+    optimizer = T.optim.SGD(cell.parameters(), lr=0.1)
+
+    def steps():
+        h = T.zeros(1, 3)
+        for _ in range(3):
+            h = cell(T.ones(1, 2), h)
+            optimizer.zero_grad()
+            h.pow(2).mean().backward(retain_graph=True)
+            optimizer.step()  # between steps
+
+    with see.record():
+        answer = raised(steps)
+    has(answer, line("between steps"), "of an earlier step", "instead of retain_graph=True")
+
+
+def test_a_buffer_that_is_written_part_by_part(T):
+    def fill():
+        state = T.zeros(4)
+        for k in range(3):
+            state[k + 1] = T.sin(state[k] * w) + w  # written
+        state.sum().backward()
+
+    w = T.tensor(0.5, requires_grad=True)
+    with see.record():
+        answer = raised(fill)
+    has(answer, "a part of state", line("written"), "torch.stack", without=("None",))

@@ -11,7 +11,8 @@ from .stat import Stat
 
 OPERATORS = {"truediv": "div", "rtruediv": "div", "rdiv": "div", "invert": "bitwise_not", "and": "bitwise_and", "or": "bitwise_or"}
 LOOKS = frozenset("item tolist numpy bool float int index __array__ array_ufunc".split())
-FLAGS = frozenset(("grad=", "requires_grad=", "requires_grad_"))  # end like a write, and are none
+HOOKS = frozenset(("register_hook", "register_post_accumulate_grad_hook"))
+FLAGS = HOOKS | {"grad=", "requires_grad=", "requires_grad_"}  # change what becomes of a tensor's gradient, and are no operations
 FACTORIES = frozenset("tensor as_tensor from_numpy scalar_tensor asarray FloatTensor Tensor".split())
 
 

@@ -21,14 +21,14 @@ import glassgrad
 
 from ..graph.modes import mode
 from . import engines
-from .calls import FLAGS, LOOKS, Call, Pass, Seen, _version, plain_name
+from .calls import FLAGS, HOOKS, LOOKS, Call, Pass, Seen, _version, plain_name
 from .stat import Stat
 from .watch import Watch
 
 KEY = "glassgrad.see"  # in a node's metadata: which recording, which of its calls made the node, and which node of that call it is
 NAMES: dict[str, str] = {}  # what calls are commonly called, as far as it was asked for
 NESTED = (list, tuple, dict)
-SETS = frozenset(("grad=", "requires_grad=", "data="))
+SETS = HOOKS | {"grad=", "requires_grad=", "data="}
 TARGET = re.compile(r"((?:self\.)?\w+)\s*(?::[^=]+)?=(?!=)")
 CHANCE = frozenset(
     """dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout rrelu bernoulli multinomial normal rand_like randn_like
@@ -49,7 +49,7 @@ class Recording:
         self.values, self.limit, self.bytes = values == "all", limit, int(megabytes * 2**20)
         self.calls: deque[Call] = deque()
         self.passes: list[Pass] = []
-        self.sets: list[tuple[str, Any, Any, int]] = []  # settings of .grad, .data, .requires_grad: name, tensor, place, call number
+        self.sets: list[tuple[str, Any, Any, int]] = []  # settings of .grad, .data, .requires_grad, and hooks: name, tensor, place, call number
         self.forgotten = 0
         self.cost = self.elapsed = 0.0
         self.held = 0
@@ -421,9 +421,10 @@ class Recording:
         call = seen.call if seen is not None and seen.tensor is tensor else None
         if call is None or call.place is None:
             return ""
-        match = TARGET.match(call.line.partition(": ")[2])
-        if not match or len(call.results) != 1:
-            return ""
+        text = call.line.partition(": ")[2]
+        match = TARGET.match(text)
+        if not match or len(call.results) != 1 or seen.leaf and call.name.strip("_") not in text and "Parameter(" not in text:  # type: ignore[union-attr]
+            return ""  # a leaf that something made by the way: a layer its weight
         code, at = call.place
         for index in range(call.index + 1, call.index + 200):
             after = self.call(index)
@@ -512,9 +513,7 @@ class record(contextlib.AbstractContextManager[Recording]):
         Recording.last = r = self.recording
         r.thread = threading.get_ident()
         self.began = time.perf_counter()
-        self.hooks = [
-            importlib.import_module(e.__name__ + ".optim.optimizer").register_optimizer_step_post_hook(r._stepped) for e in engines.engines()
-        ]
+        self.hooks = [importlib.import_module(e.__name__ + ".optim.optimizer").register_optimizer_step_post_hook(r._stepped) for e in engines.engines()]
         self.watch = Watch(r.see)
         self.watch.__enter__()
         return r

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import engines
+from .calls import FLAGS
 from .names import Names
 from .record import record
 from .verdict import Verdict
@@ -76,22 +77,39 @@ class Run:
         models = dict(self.recording.roots)
         models |= {n: v for n, v in self.variables.items() if engines.is_module(v) and not any(v is m for m in models.values())}
         for model in models.values():
-            known |= {id(p) for p in model.parameters()}
-            found.append(why(model, recording=self.recording, names=self._named()))
+            hidden = engines.unregistered(model).values()
+            known |= {id(p) for held in (model, *hidden) for p in ([held] if engines.is_tensor(held) else held.parameters())}
+            if hidden or any(True for _ in model.parameters()):
+                found.append(why(model, recording=self.recording, names=self._named()))
         for label, t in self._leaves():
             if id(t) not in known and len(found) < 20:
                 known.add(id(t))
-                found.append(why(t, recording=self.recording, names={**self._named(), label: t} if label else self._named()))
+                answer = why(t, recording=self.recording, names={**self._named(), label: t} if label else self._named())
+                same = next((v for v in found if v.kind == answer.kind != "fine" and v.where and (v.where, v.fix) == (answer.where, answer.fix)), None)
+                if same is not None:
+                    same.details.append(f"the same: {answer.headline}")
+                elif answer.kind != "root" and (answer.kind != "unused" or label):
+                    found.append(answer)
         if not found:
             found.append(Verdict("none", "no tensor in this script requires a gradient.", fix="make a leaf with requires_grad=True, or a model"))
         return found
 
     def _leaves(self) -> list[tuple[str, Any]]:
-        """The leaves that require grad and belong to no model."""
+        """The leaves that require grad and belong to no model; where a leaf has no name, the variable that was made of it: it was meant to be one."""
         names = Names(self.recording, given=self._named())
         own = [(n, v) for n, v in self.variables.items() if engines.is_tensor(v) and v.requires_grad and v.is_leaf]
-        seen = [s.tensor for c in self.recording.calls for s in c.inputs if s.tracked and s.leaf and s.tensor is not None]
-        return own + [(names.get(t), t) for t in {id(t): t for t in seen}.values()]
+        users: dict[int, tuple[Any, Any]] = {}
+        for call in self.recording.calls:
+            for s in call.inputs:
+                if s.tracked and s.leaf and s.tensor is not None and call.name not in FLAGS:
+                    users.setdefault(id(s.tensor), (s.tensor, next((r.tensor for r in call.results if r.tensor is not s.tensor), None)))
+        held = {id(v): n for n, v in self.variables.items() if engines.is_tensor(v)}
+        latest: dict[Any, tuple[str, Any]] = {}  # of several with one name the last
+        for t, made in users.values():
+            name = names.get(t)
+            latest[name or id(t)] = (name, t) if name or id(made) not in held else (held[id(made)], made)
+        seen = list(latest.values())
+        return own + seen
 
     def _named(self) -> dict[str, Any]:
         return {n: v for n, v in self.variables.items() if not n.startswith("__")}
@@ -119,7 +137,7 @@ class Run:
     def report(self, verdicts: list[Verdict]) -> str:
         """The answers as a page, with the graph of the last loss, or of the first whose backward was not finite."""
         from .draw import draw
-        from .gradients import first_bad_pass
+        from .nonfinite import first_bad_pass
         from .report import to_html
 
         bad = first_bad_pass(self.recording)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import engines, gradients, raised
-from .calls import said
-from .cuts import RECORD, cut_verdict, how_of, leaf_root, untracked
+from . import engines, gradients, nonfinite, raised
+from .cuts import RECORD, cut_verdict, how_of, leaf_root, untracked, update_fix
 from .gradients import Sight
 from .graph import Graph, flows_of, is_freed, is_modified, kept_bytes
+from .hints import hints
 from .knowledge import COPIES, called
 from .names import Names
 from .record import Recording, latest
 from .stat import Stat, values
+from .steps import BETWEEN, accumulated, cleared, not_stepped, parts_of
 from .trail import Onward
 from .verdict import Verdict
+from .zero import zero
 
 
 def why(x: Any, loss: Any = None, *, recording: Recording | None = None, names: dict[str, Any] | None = None) -> Verdict:
@@ -122,7 +124,7 @@ def _root(t: Any, name: str, recording: Recording | None, names: Names) -> Verdi
     s = Stat.of(t)
     start = graph.starts[0]
     if not s.finite and start is not None:
-        return gradients.not_finite(Sight(graph, flows_of(graph, recording), recording, names), start[0], name, t)
+        return nonfinite.not_finite(Sight(graph, flows_of(graph, recording), recording, names), start[0], name, t)
     answer = Verdict("root", f"{name} = {s} is where a backward starts: {len(graph.leaves())} leaves are reached through {len(graph.nodes)} nodes.")
     if len(tuple(t.shape)):
         answer.fix = f"backward() needs a number: {name}.sum() or .mean(), or gradient= of shape {list(t.shape)}"
@@ -222,41 +224,69 @@ def _reached(t: Any, name: str, loss: Any, graph: Graph, place: Any, recording: 
     title = f"{name}.grad" if held is not None or t.is_leaf else f"the gradient of {name}"
     about = held if held is not None else through
     if about is None:
-        return Verdict("zero", f"{title} is None: connected to {loss_name}, but every node on the way sends no gradient (None).", where=sight.line(node))
+        return _sent_nothing(sight, node, title, loss_name)
     s = Stat.of(about) if not isinstance(about, Stat) else about
     if not t.is_leaf:
         return _intermediate(t, name, through, loss_name, sight, node, held)
     if held is None:
-        return _none_but_connected(t, name, through, loss_name, flows, recording)
+        return _none_but_connected(t, name, through, loss_name, sight, node)
     parts = parts_of(t, recording)
     # the answer is about what is held; if that differs from this loss's share, other backwards or the user had a part in it
     if not s.finite:
-        return gradients.not_finite(sight, node, title, about)
+        part = next((p.leaves[id(t)] for p in reversed(parts)), None)
+        if recording is not None and part is not None and all(Stat.all_finite(p.leaves[id(t)]) for p in parts):
+            return nonfinite.spoilt(t, name, part, about, recording, names)
+        return nonfinite.not_finite(sight, node, title, about)
+    bad_loss = nonfinite.loss_is_not(sight, title, loss_name, about)
+    if bad_loss is not None:
+        return bad_loss
     if s.count and s.norm == 0:
         if through is not None and (sight.stat(through) or s).norm > 0 and not parts:
             return Verdict(
                 "zero",
                 f"{title} is 0, but backward from {loss_name} would send {values(through) if not isinstance(through, Stat) else through}: it was zeroed since.",
-                fix="zero_grad() belongs before backward(), not between backward() and step()",
+                fix=BETWEEN,
                 value=about,
             )
-        return gradients.zero(sight, node, title, about)
+        return zero(sight, node, title, about)
     extreme = gradients.size(sight, node, title, about)
     if extreme is not None:
         return extreme
-    if len(parts) > 1:
-        return _accumulated(t, name, parts, about)
-    answer = _as_it_is(t, name, about, recording)
+    idle = not_stepped([(name, t)], name, recording) if type(t).__name__ == "Parameter" else None
+    if recording is not None and len(parts) > 1 and idle is None:
+        return accumulated(t, name, parts, about, recording)
+    answer = _as_it_is(t, name, about, recording) if idle is None else idle
+    for hint in hints(sight):
+        answer.headline = f"{answer.headline.rstrip('.')}; but {hint.headline}"
+        answer.kind, answer.cause, answer.where, answer.fix = hint.kind, hint.cause, hint.where, hint.fix
+        break
     if not flows.failed and through is not None and not isinstance(through, Stat):
         n = len(graph.users.get(node, ()))
         answer.details.append(f"{n} contribution{'s' if n != 1 else ''} from {loss_name}; see.paths({loss_name}, wrt={name}) takes the gradient apart")
     return answer
 
 
+def _sent_nothing(sight: Sight, target: Any, title: str, loss_name: str) -> Verdict:
+    """The verdict on a connected tensor to which some node on the way sends None."""
+    reach = sight.graph.reaching(target)
+    edges = ((n, slot, below) for n in sight.graph.nodes if n in reach for slot, (below, _) in enumerate(sight.graph.edges[n]))
+    found = next((n for n, slot, below in edges if below in reach and sight.flows.at(n) is not None and (n, slot) not in sight.flows.along), None)
+    if found is None:
+        return Verdict("zero", f"{title} is None: connected to {loss_name}, but every node on the way sends no gradient (None).")
+    own = sight.short(found)
+    return Verdict(
+        "zero",
+        f"{title} is None: connected to {loss_name}, but the backward of {own}{sight.place(found)} returned None for it.",
+        "None stands for an input that has no gradient",
+        sight.line(found),
+        f"let {own}.backward return its gradient: see.check({own}.apply, x) compares it with finite differences",
+    )
+
+
 def _as_it_is(t: Any, name: str, grad: Any, recording: Recording | None) -> Verdict:
     s = Stat.of(grad)
     if not s.finite:
-        began = gradients.began_in(recording, f"{name}.grad is {'NaN' if s.nans else 'infinite'}") if recording is not None else None
+        began = nonfinite.began_in(recording, f"{name}.grad is {'NaN' if s.nans else 'infinite'}") if recording is not None else None
         if began is not None:
             return began
         return Verdict(
@@ -266,58 +296,30 @@ def _as_it_is(t: Any, name: str, grad: Any, recording: Recording | None) -> Verd
             unknown=["where it came from: run forward and backward inside see.record()"],
         )
     parts = parts_of(t, recording)
-    if len(parts) > 1:
-        return _accumulated(t, name, parts, grad)
+    if recording is not None and len(parts) > 1:
+        return accumulated(t, name, parts, grad, recording)
     if s.count and s.norm == 0:
         return Verdict("zero", f"{name}.grad is 0.", value=grad, unknown=["why: give the loss, see.why(x, loss), or record the run"])
     return Verdict("fine", f"{name}.grad = {values(grad)}: an ordinary gradient.", value=grad)
 
 
-def parts_of(t: Any, recording: Recording | None) -> list[Any]:
-    """The parts of a gradient that several backwards brought since it was last None or zeroed."""
-    if recording is None:
-        return []
-    cleared = max((n for kind, seen, _, n in recording.sets if kind == "grad=" and seen.tensor is t), default=-1)
-    for call in recording.calls:
-        if call.name == "zero_" and call.inputs and t.grad is not None and call.inputs[0].tensor is t.grad:
-            cleared = max(cleared, call.index)
-    return [p for p in recording.passes if id(t) in p.leaves and p.after > cleared]
-
-
-def _accumulated(t: Any, name: str, parts: list[Any], grad: Any) -> Verdict:
-    rows = [f"backward {p.number + 1} ({p.where}): {values(p.leaves[id(t)]) if not isinstance(p.leaves[id(t)], Stat) else p.leaves[id(t)]}" for p in parts]
-    answer = Verdict(
-        "accumulated",
-        f"{name}.grad is the sum of {len(parts)} backward calls: {values(grad)}.",
-        "backward adds to .grad; nothing set it back between them",
-        parts[-1].line,
-        "optimizer.zero_grad() before each backward, unless accumulating is meant",
-        rows[-12:],
-        value=grad,
-    )
-    held = [p.leaves[id(t)] for p in parts]
-    if not any(isinstance(h, Stat) for h in held):
-        rest = engines.array(grad) - sum(engines.array(h) for h in held)
-        off = Stat.of(rest)
-        if off.norm > 1e-4 * max(Stat.of(grad).norm, 1e-12):
-            answer.details.append(f"and something else changed it by {values(rest)}: clipping, or code that wrote to .grad")
-        else:
-            answer.details.append("the parts add up to .grad")
-    return answer
-
-
-def _none_but_connected(t: Any, name: str, through: Any, loss_name: str, flows: Any, recording: Recording | None) -> Verdict:
+def _none_but_connected(t: Any, name: str, through: Any, loss_name: str, sight: Sight, node: Any) -> Verdict:
     shown = values(through) if through is not None and not isinstance(through, Stat) else str(through)
-    cleared = [(place, n) for kind, seen, place, n in (recording.sets if recording is not None else []) if kind == "grad=" and seen.tensor is t]
+    recording = sight.recording
     ran = recording is not None and any(id(t) in p.leaves for p in recording.passes)
-    if ran and cleared:
+    gone = cleared(t, recording)
+    if gone is not None:
+        brought, line, before_step = gone
+        if not Stat.all_finite(brought):
+            return nonfinite.not_finite(sight, node, f"what backward brought to {name}", brought)
         return Verdict(
             "none",
-            f"{name}.grad is None: backward brought {shown}, then zero_grad() or `grad = None` took it away.",
+            f"{name}.grad is None: backward brought {brought if isinstance(brought, Stat) else values(brought)}, then zero_grad() or `grad = None` "
+            f"took it away{' before the optimizer stepped, which had nothing to use' if before_step else ''}.",
             "zero_grad sets .grad to None",
-            said(cleared[-1][0]),
-            "read it before zero_grad()",
-            value=through,
+            line,
+            BETWEEN if before_step else "read it before zero_grad()",
+            value=brought,
         )
     if ran:
         return Verdict(
@@ -364,22 +366,23 @@ def _intermediate(t: Any, name: str, through: Any, loss_name: str, sight: Sight,
     s = sight.stat(through)
     shown = "None" if through is None else str(s) if isinstance(through, Stat) else values(through)
     if s is not None and not s.finite:
-        return gradients.not_finite(sight, node, f"the gradient of {name}", through)
-    below = node.next_functions
-    leaf = engines.variable(below[0][0]) if len(below) == 1 and below[0][0] is not None else None
+        return nonfinite.not_finite(sight, node, f"the gradient of {name}", through)
+    below = [n for n, _ in node.next_functions if n is not None]
+    leaf = engines.variable(below[0]) if len(below) == 1 else None
     call = sight.call(node)
-    if leaf is not None and (called(node) in COPIES or call is not None and call.name in ("to", "cuda", "cpu", "double", "float", "half", "clone")):
-        source = sight.names.get(leaf)
-        how = f".{call.name}()" if call is not None else called(node)
-        stored = "None" if leaf.grad is None else values(leaf.grad)
+    source = sight.names.get(leaf) if leaf is not None else ""
+    copied = called(node) in COPIES or call is not None and call.name in ("to", "cuda", "cpu", "double", "float", "half", "clone")
+    if leaf is not None and held is None and (copied or not source):
+        how = f".{call.name}()" if call is not None and copied else called(node)
+        stored = f": the gradient is in {source + '.grad' if source else 'its .grad'} = {'None' if leaf.grad is None else values(leaf.grad)}" if copied else ""
         return Verdict(
             "copy",
-            f"{name} is a copy of {f'the leaf {source}' if source else 'a leaf that has no name'}, made by {how}{sight.place(node)}: "
-            f"the gradient is in {f'{source}.grad' if source else 'its .grad'} = {stored}.",
+            f"{name} is {'a copy' if copied else 'a result'} of {f'the leaf {source}' if source else 'a leaf that has no name'}, made by {how}"
+            f"{sight.place(node)}, and no leaf itself{stored or ': gradient ' + shown + ' passed through, and is not stored'}.",
             "an operation on a leaf gives a result, and only leaves keep .grad; an optimizer takes leaves only",
             sight.line(node),
-            f"make the copy first: {name} = {name}.detach().requires_grad_()" + (f"; or read {source}.grad" if source else ""),
-            [f"the gradient at {name} itself: {shown}"],
+            f"make it the leaf: {name} = {name}.detach().requires_grad_(), before it is used" + (f"; or read {source}.grad" if source else ""),
+            [f"the gradient at {name} itself: {shown}"] if copied else [],
             value=through,
         )
     if held is not None:
@@ -391,13 +394,13 @@ def _intermediate(t: Any, name: str, through: Any, loss_name: str, sight: Sight,
             f"{name} is an intermediate result (not a leaf): gradient {shown} {kind}, and is not stored.",
             "backward stores gradients in leaves only",
             sight.line(node),
-            f"{name}.retain_grad() before backward keeps it",
+            update_fix(sight.line(node)) or f"{name}.retain_grad() before backward keeps it",
             value=through,
         )
     if leaf is not None:
         answer.details.append(f"it was computed from the leaf {sight.names.of(leaf)} by {called(node)}")
     if s is not None and s.count and s.norm == 0:
-        inner = gradients.zero(sight, node, f"the gradient of {name}", through)
+        inner = zero(sight, node, f"the gradient of {name}", through)
         answer.details.append(inner.headline)
     elif s is not None and s.count:
         inner2 = gradients.size(sight, node, f"the gradient of {name}", through)
