@@ -6,6 +6,11 @@ import re
 
 MESSAGES: list[tuple[str, str, str]] = [
     (
+        r"attempted relative import",
+        "a file of a package that is run as a script does not know its package",
+        "run it as a module, from the folder above the package: glassgrad why -m package.module",
+    ),
+    (
         r"all elements of input should be between 0 and 1",
         "binary_cross_entropy takes probabilities, and these are none: outputs of a layer, as they are, are logits",
         "binary_cross_entropy_with_logits (nn.BCEWithLogitsLoss) of the values as they are; or a sigmoid before",

@@ -146,6 +146,7 @@ def _ordinary(model: Any, parameters: list[Any], groups: dict[str, list[str]], t
     steps = steps_between(most, recording) if recording is not None else []
     start = f"{title}: {len(named)} parameters have ordinary gradients"
     found = [v for v in (_unregistered(model, title), not_stepped(named, title, recording)) if v is not None] + (hints(sight) if sight is not None else [])
+    found.sort(key=lambda v: v.kind == "fine")
     if steps and not found:
         return Verdict(
             "accumulated",

@@ -105,14 +105,22 @@ class Scene:
 
 def explain(error: BaseException, recording: Recording | None = None, names: dict[str, Any] | None = None, *, node: Any = None, sight: Any = None) -> Verdict:
     """The verdict on an exception."""
-    text = str(error)
-    scene = Scene(error, recording, names)
     with engines.aside():
-        for pattern, handler in HANDLERS:
-            match = re.search(pattern, text)
-            if match:
-                return handler(scene, match, node)
-        return _plain(scene, text)
+        for inner in _chain(error):
+            for pattern, handler in HANDLERS:
+                match = re.search(pattern, str(inner))
+                if match:
+                    return handler(Scene(inner, recording, names), match, node)
+        known = next((e for e in _chain(error) if meaning(str(e))[0]), error)
+        return _plain(Scene(known, recording, names), str(known))
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An exception and those that it was raised from, the outermost first."""
+    found = [error]
+    while len(found) < 10 and (inner := found[-1].__cause__ or (None if found[-1].__suppress_context__ else found[-1].__context__)) is not None:
+        found.append(inner)
+    return found
 
 
 def _plain(scene: Scene, text: str) -> Verdict:
