@@ -303,6 +303,18 @@ def test_samples(T):
     has(ask(p, loss), line("sample"), "a sample has no derivative", "gumbel_softmax")
 
 
+def test_what_is_constant_by_construction(T):
+    with see.record():
+        w = T.tensor([1.0, 2.0], requires_grad=True)
+        T.softmax(w, 0).sum().backward()
+    has(ask(w), "its results add up to 1", without=("saturated",))
+    net = T.nn.Sequential(T.nn.Linear(2, 3), T.nn.BatchNorm1d(3), T.nn.Linear(3, 1))
+    with see.record():
+        loss = (net(T.ones(4, 2)) - 1).pow(2).mean()
+        loss.backward()
+    has(ask(net[0].weight, loss), "batch_norm", "a batch of equal rows", without=("passes 0 on",))
+
+
 # ------------------------------------------------------------------------------------------------ not finite
 def test_a_row_that_is_masked_whole(T):
     net = T.nn.Linear(3, 3)
@@ -361,6 +373,21 @@ def test_a_loss_that_is_not_finite_though_the_gradient_is(T):
         loss = net(T.ones(4, 3))[T.zeros(4, dtype=T.bool)].mean()  # nothing
         loss.backward()
     has(ask(net), "loss is NaN", "mean of no elements", line("nothing"))
+
+
+def test_nan_written_past_the_version(T):
+    with see.record():
+        net = T.nn.Linear(2, 1)
+        net.weight.data[0, 0] = float("nan")  # past
+        net(T.ones(3, 2)).mean().backward()
+    has(ask(net), f"NaN at [0, 0] at {line('past')}", without=("uniform_",))
+
+
+def test_the_logarithm_of_a_negative_number(T):
+    with see.record():
+        x = T.tensor([-1.0, 1.0], requires_grad=True)
+        T.log(x).sum().backward()
+    has(ask(x), "log(-1) = NaN", "not defined for what is negative")
 
 
 def test_std_of_one_value(T):
@@ -466,6 +493,34 @@ def test_layers_in_a_plain_list(T):
     assert answer.kind == "unregistered"
     has(answer, "net.layers[0], net.layers[1]", "4 parameters", "nn.ModuleList")
     has(ask(net.layers[0].weight), "net.layers[0].weight")
+
+
+def test_a_plain_tensor_as_an_attribute(T):
+    class Net(T.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = T.ones(3, requires_grad=True)
+            self.layer = T.nn.Linear(2, 3)
+
+        def forward(self, x):
+            return self.layer(x) * self.scale
+
+    net = Net()
+    answer = train(T, net, lambda net: (net(T.ones(4, 2)) - 1).pow(2).mean(), T.optim.SGD(net.parameters(), lr=0.1))
+    has(answer, "net.scale is a plain tensor, and no nn.Parameter", "self.scale = nn.Parameter(...)")
+
+
+def test_what_is_frozen_on_purpose(T):
+    encoder, head = T.nn.Linear(2, 3), T.nn.Linear(3, 1)
+    optimizer = T.optim.SGD(head.parameters(), lr=0.1)
+
+    def loss_of(net):
+        with T.no_grad():
+            features = encoder(T.ones(4, 2))
+        return net(features).mean()
+
+    assert train(T, head, loss_of, optimizer).kind == "fine"
+    has(ask(encoder), "no_grad()", "this may be meant")
 
 
 def test_updates_that_bind_a_name(T):
@@ -611,6 +666,25 @@ def test_retain_graph_where_detach_is_meant(T):
     with see.record():
         answer = raised(steps)
     has(answer, line("between steps"), "of an earlier step", "instead of retain_graph=True")
+
+
+def test_an_activation_that_works_in_place(T):
+    act = T.nn.ReLU(inplace=True)
+    with see.record():
+        w = T.ones(2, requires_grad=True)
+        h = T.tanh(w)
+        y = act(h)  # in place
+        answer = raised((y * w).sum().backward)
+    has(answer, line("in place"), "inplace=False")
+
+
+def test_a_view_that_is_written(T):
+    with see.record():
+        w = T.ones(2, 2, requires_grad=True)
+        h = w.sigmoid()
+        h[0].mul_(2)  # view
+        answer = raised(h.sum().backward)
+    has(answer, "h was overwritten", f"h = h.clone() before {line('view')}")
 
 
 def test_a_buffer_that_is_written_part_by_part(T):

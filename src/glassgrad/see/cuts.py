@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .calls import FACTORIES, Call, Seen, said
+from .calls import FACTORIES, LOOKS, Call, Seen, said
 from .knowledge import surrogate
 from .names import Names
 from .record import Recording
@@ -29,7 +29,7 @@ CAUSES = {
 }
 ITSELF = "compute with the tensor itself: torch.tanh(h) for numpy.tanh(h), torch.exp(x) for math.exp(x)"
 STATE = "state_dict() gives detached copies: dict(model.named_parameters()) gives the parameters themselves"
-UPDATE = re.compile(r"([\w.\[\]]+)\s*=\s*\1\s*([-+])\s*(.*\b\1\.grad\b.*)$")  # w = w - lr * w.grad
+UPDATE = re.compile(r"([\w.\[\]]+)\s*=\s*\1(?:\.detach\(\)|\.data)?\s*([-+])\s*(.*\b\1\.grad\b.*)$")  # w = w - lr * w.grad
 
 
 def update_fix(line: str) -> str:
@@ -117,13 +117,17 @@ def of_seen(seen: Seen, name: str, recording: Recording, names: Names) -> Verdic
             places[-1] if places else line,
             "p.requires_grad_(True) before the forward, on those that are to learn",
         )
-    return Verdict(
+    answer = Verdict(
         "cut",
         f"{name} has no gradient: nothing it was computed from requires grad ({which or 'constants only'}).",
         "operations are tracked only from a leaf with requires_grad=True on",
         line,
         "make the leaf with requires_grad=True before computing with it",
     )
+    looks = [c for c in recording.calls if c.name in LOOKS and c.cuts]
+    if looks:  # PyTorch's older constructors, FloatTensor([...]), are seen by nobody
+        answer.details.append(f"a value had left its graph before, by {looks[-1].cuts}: {looks[-1].line}")
+    return answer
 
 
 def set_line(t: Any, recording: Recording | None) -> str:

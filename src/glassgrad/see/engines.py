@@ -62,11 +62,13 @@ def parameters(owner: Any) -> list[Any]:
 
 
 def unregistered(module: Any) -> dict[str, Any]:
-    """The layers and parameters that a module keeps in plain lists, tuples and dicts, by path: `parameters()` does not find them."""
+    """What `parameters()` of a module does not find, by path: layers and parameters in plain lists, tuples and dicts; leaves that are no Parameter."""
     found = {}
     for path, inner in module.named_modules():
         for name, held in list(vars(inner).items()):
-            if not name.startswith("_") and isinstance(held, (list, tuple, dict)):
+            if not name.startswith("_") and is_tensor(held) and held.requires_grad and held.is_leaf:
+                found[f"{path + '.' if path else ''}{name}"] = held
+            elif not name.startswith("_") and isinstance(held, (list, tuple, dict)):
                 for key, value in list(held.items() if isinstance(held, dict) else enumerate(held))[:100]:
                     if is_module(value) or type(value).__name__ == "Parameter" and is_tensor(value):
                         found[f"{path + '.' if path else ''}{name}[{key!r}]"] = value

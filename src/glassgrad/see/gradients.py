@@ -187,7 +187,9 @@ def size(sight: Sight, target: Any, title: str, value: Any) -> Verdict | None:
         "each below 1 makes it smaller" if kind == "vanishing" else "each above 1 makes it larger"
     )
     answer.fix = (
-        "normalise (LayerNorm, BatchNorm), add skip connections, use relu-like activations, initialise by fan-in (nn.init.kaiming_normal_)"
+        "look at the loss: a plain sum of normalised values is a constant, and a batch of equal rows leaves nothing"
+        if kind == "vanishing" and "_norm" in culprit
+        else "normalise (LayerNorm, BatchNorm), add skip connections, use relu-like activations, initialise by fan-in (nn.init.kaiming_normal_)"
         if kind == "vanishing"
         else f"{safe(culprit)}; or clip (nn.utils.clip_grad_norm_)"
         if culprit in SAFE

@@ -91,6 +91,7 @@ VALUES = {
     "reduction='sum' divided by max(count, 1)",
     "indexing_ masked_fill masked_fill_ index_put_ nan_to_num": "a value that is not finite was written here: repair it, or select the finite rows",
 }
+POSITIVE = frozenset("log log2 log10 sqrt rsqrt log1p".split())
 OUTGROWN = frozenset("add sub mul pow square sum linear mm matmul bmm addmm mv dot prod cumsum einsum conv2d mse_loss".split())
 
 
@@ -118,6 +119,8 @@ def forward_advice(call: Any) -> tuple[str, str]:
             "make them smaller: normalise the inputs, initialise smaller, lower the learning rate"
             + ("; or compute in bfloat16 or float32" if dtype == "float16" else ""),
         )
+    if call.name in POSITIVE and any(s.nans for s in made):
+        return "", f"{call.name} is not defined for what is negative: x.clamp_min(eps) before it, or softplus for what has to stay positive"
     return "", _of(VALUES, call.name) or _of(SAFE, call.name) or "keep the inputs of this operation where it is finite"
 
 

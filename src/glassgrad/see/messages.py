@@ -26,6 +26,11 @@ MESSAGES: list[tuple[str, str, str]] = [
         "target.long() if it numbers classes; if it is a value, mse_loss or binary_cross_entropy_with_logits",
     ),
     (
+        r"Expected more than 1 value per channel",
+        "in training, batch norm divides by the spread of its batch, and one value has none",
+        "a larger batch (drop_last=True in the DataLoader), model.eval(), or LayerNorm or GroupNorm",
+    ),
+    (
         r"Target -?\d+ is out of bounds",
         "classes are numbered from 0 to the number of outputs − 1",
         "as many outputs of the last layer as there are classes; labels from 0 on; ignore_index for those to leave out",

@@ -117,6 +117,8 @@ def _headline(model: Any, parameters: list[Any], state: State, loss: Any, sight:
         if kind in ("not finite", "unreached", "zero") and found:
             first = of(found[0])
             said = "have gradient 0" if kind == "zero" else f"are {kind}"
+            if kind == "unreached" and recording is not None and recording.stepped and not any(id(by_name[n]) in recording.stepped for n in found):
+                first.headline += " No optimizer that stepped has them: this may be meant."
             return Verdict(first.kind, f"{len(found)} of {len(parameters)} parameters of {title} {said}. {first.headline}", first.cause, first.where, first.fix)
     if groups["no backward yet"]:
         waiting = len(groups["no backward yet"])
@@ -169,6 +171,16 @@ def _unregistered(model: Any, title: str) -> Verdict | None:
     if not found:
         return None
     which = ", ".join(f"{title}.{path}" for path in list(found)[:4]) + (" …" if len(found) > 4 else "")
+    plain = [f"{title}.{path}" for path, v in found.items() if engines.is_tensor(v) and type(v).__name__ != "Parameter"]
+    if plain:
+        return Verdict(
+            "unregistered",
+            f"{', '.join(plain[:4])} {'are plain tensors' if len(plain) > 1 else 'is a plain tensor'}, and no nn.Parameter: parameters() does not find "
+            f"{'them' if len(plain) > 1 else 'it'}, so no optimizer made of it changes {'them' if len(plain) > 1 else 'it'}.",
+            "a module knows as parameters the attributes that are of the class nn.Parameter",
+            "",
+            f"self.{plain[0].rpartition('.')[2]} = nn.Parameter(...), which requires grad of itself",
+        )
     count = sum(1 if engines.is_tensor(v) else len(list(v.parameters())) for v in found.values())
     return Verdict(
         "unregistered",

@@ -77,9 +77,20 @@ def bad_forward(recording: Recording | None, wanted: set[int] | None = None) -> 
                 continue
             given = any(isinstance(a, float) and math.isinf(a) for a in (*call.args, *call.kwargs.values()))
             if s.nans or not given and all((i := x.summary()) is None or i.finite for x in others):
-                return call
+                return _overwritten(recording, call, result)
             meant.add(id(result))
     return None
+
+
+def _overwritten(recording: Recording, call: Call, result: Seen) -> Call:
+    """The call that wrote into the memory of a result afterwards and past its version, through .data; else the call itself."""
+    low, high = engines.memory(result.tensor) if result.tensor is not None else (0, 0)
+    for later in recording.calls:
+        if later.index > call.index and later.writes and later.inputs and later.inputs[0].tensor is not None and later.inputs[0].tensor is not result.tensor:
+            a, b = engines.memory(later.inputs[0].tensor)
+            if a < high and low < b:
+                return later
+    return call
 
 
 def _only_minus(seen: Seen) -> bool:
@@ -182,6 +193,9 @@ def loss_is_not(sight: Sight, title: str, loss_name: str, value: Any) -> Verdict
     forward = bad_forward(sight.recording, upstream(sight.recording, sight.graph.roots[0]) or None) if sight.recording is not None else None
     start = f"{loss_name} is {number(loss.first)}, though {title} is {'0' if s.norm == 0 else 'finite'}"
     answer = Verdict("nonfinite", f"{start}.", value=value)
+    source = _bad_source(sight, None) if forward is None else None
+    if source is not None:
+        answer.headline, answer.where = f"{start}: {source[0]}.", source[1]
     return answer if forward is None else _of_forward(f"{start}: ", forward, answer)
 
 

@@ -347,7 +347,12 @@ def _modified(scene: Scene, match: Any, node: Any) -> Verdict:
         if writes:
             target = writes[-1].inputs[0].tensor
             if tensor is not None and target is not tensor and writes[-1].name != "step":
-                answer.fix = "read a copy of the part that is kept, x[k].clone(); or collect the values in a list, and torch.stack them"
+                whole = tensor.numel() >= target.numel()
+                answer.fix = (
+                    f"write into a copy: {what or 'x'} = {what or 'x'}.clone() before {writes[-1].where}"
+                    if whole
+                    else "read a copy of the part that is kept, x[k].clone(); or collect the values in a list, and torch.stack them"
+                )
                 if not what:
                     answer.headline = answer.headline.replace("a tensor", f"a part of {scene.names.get(target) or 'a tensor'}", 1)
             else:
@@ -365,6 +370,8 @@ def _modified(scene: Scene, match: Any, node: Any) -> Verdict:
 
 def rewrite(call: Any) -> str:
     """The out-of-place form of a line that writes in place."""
+    if call.kwargs and call.kwargs.get("inplace"):
+        return f"inplace=False in {call.module or call.name}, which is the default: {call.name}(x)"
     text = re.sub(r"\s+#.*$", "", call.line.partition(": ")[2])
     m = re.match(r"(\w+)\s*([+\-*/])=\s*(.+)$", text)
     if m:

@@ -80,7 +80,8 @@ def not_stepped(named: list[tuple[str, Any]], what: str, recording: Recording | 
             f"stepped has {'them' if len(lost) > 1 else 'it'}: {'they do' if len(lost) > 1 else 'it does'} not change.",
             "an optimizer changes the tensors that it was given, not those that took their names later",
             step.line,
-            f"make the optimizer after the last change of {what}, with all that is to learn; a parameter once, in __init__, and not in forward",
+            f"make the optimizer after the last change of {what}, with all that is to learn (a parameter made in forward is new each time); "
+            "what is not to learn, a target or a teacher, computes under no_grad()",
         )  # fmt: skip
     passes = [now for now in recording.passes if any(id(p) in now.leaves for _, p in got)]
     if len(passes) < 2 or _written(got, passes[0], recording):

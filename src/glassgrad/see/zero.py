@@ -19,6 +19,7 @@ CHOICES = frozenset(
     """where masked_fill index select slice gather max min amax amin topk sort maximum minimum index_select masked_select
     max_pool2_d_with_indices""".split()
 )
+NORMS = frozenset("native_batch_norm native_layer_norm native_group_norm cudnn_batch_norm miopen_batch_norm".split())
 CRITICAL = frozenset("pow abs sqrt linalg_vector_norm norm cos sin square mse_loss cosh atan2 cdist".split())
 
 
@@ -83,6 +84,16 @@ def _why_zero(sight: Sight, node: Any, slot: int) -> tuple[str, str]:
         return f"a sample of {name} does not move with its parameters: 0 is its derivative", surrogate(name)
     if small:
         return small, "scale the loss up before backward and the gradients down after it (GradScaler does), or compute in bfloat16 or float32"
+    if name in NORMS:
+        return (
+            f"{name} takes the mean out again: inputs that are all equal leave nothing, nor does a gradient that is the same for all",
+            "look at what goes in (a batch of equal rows?), and at the loss: a plain sum of normalised values is a constant",
+        )
+    if name == "softmax" and _equal(sight, node):
+        return (
+            "its results add up to 1, and what comes after takes them all alike: that is a constant",
+            "a loss that tells them apart: cross_entropy, or a product with a target",
+        )
     if name in ("softmax", "log_softmax") and _along(sight, node) == 1:
         return (
             f"{name} over a dimension of size 1 is always {'1' if name == 'softmax' else '0'}, whatever goes in",
@@ -118,13 +129,26 @@ def _why_zero(sight: Sight, node: Any, slot: int) -> tuple[str, str]:
     return f"{name} passes 0 on", ""
 
 
+def _equal(sight: Sight, node: Any) -> bool:
+    """Whether the gradient that arrives at a softmax is the same along the dimension that it sums over, which is longer than 1."""
+    arrived, dim = sight.flows.arriving.get(node), _dim(node)
+    if not arrived or not engines.is_tensor(arrived[0]) or dim is None or not arrived[0].shape or (_along(sight, node) or 0) < 2:
+        return False
+    return bool((np.ptp(engines.array(arrived[0]), axis=dim) == 0).all())
+
+
+def _dim(node: Any) -> int | None:
+    dim = getattr(node, "_saved_dim", None)
+    return dim - 2**64 if dim is not None and dim >= 2**63 else dim  # PyTorch shows it without a sign
+
+
 def _along(sight: Sight, node: Any) -> int | None:
     """How long the dimension is that a softmax sums over."""
-    dim, arrived = getattr(node, "_saved_dim", None), sight.flows.arriving.get(node)
+    dim, arrived = _dim(node), sight.flows.arriving.get(node)
     shape = sight.stat(arrived[0]).shape if arrived and arrived[0] is not None else None  # type: ignore[union-attr]
     if dim is None or not shape:
         return None
-    return shape[dim - 2**64 if dim >= 2**63 else dim]  # PyTorch shows it without a sign
+    return shape[dim]
 
 
 def _underflow(sight: Sight, node: Any, slot: int) -> str:
