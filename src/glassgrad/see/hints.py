@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import engines
-from .calls import Call
+from .calls import FLAGS, Call
 from .gradients import Sight
 from .knowledge import called
 from .stat import Stat
@@ -30,7 +30,33 @@ def hints(sight: Sight) -> list[Verdict]:
     for call in recording.calls if recording is not None else ():
         if call.index in wanted:
             found += [v for rule in (_broadcast, _no_logarithms, _saturated) if (v := rule(call)) is not None]
-    return found
+    return found + _past_the_version(sight, wanted)
+
+
+def _past_the_version(sight: Sight, wanted: set[int]) -> list[Verdict]:
+    """Writes through .data or detach() between the forward and the backward: no version tells of them, and backward computes with the new values."""
+    recording, start = sight.recording, sight.graph.starts[0]
+    place = recording.place_of(start[0]) if recording is not None and start is not None else None
+    for call in recording.calls if recording is not None and place is not None else ():
+        by = call.inputs[0].call if call.writes and call.inputs else None
+        if by is None or by.name not in ("data", "detach") or not by.inputs:
+            continue
+        t = by.inputs[0].tensor
+        tracked = [c for c in recording.calls if c.index in wanted and not c.writes and any(r.tracked for r in c.results)]  # type: ignore[union-attr]
+        uses = [c for c in tracked if c.name not in FLAGS and any(s.tensor is t for s in c.inputs)]
+        used = uses[0] if uses and uses[0].index < call.index else None
+        if t is not None and used is not None and any(place in now.flows and now.after > call.index for now in recording.passes):  # type: ignore[union-attr]
+            return [
+                Verdict(
+                    "in place",
+                    f"{sight.names.of(t)} was overwritten through .{by.name} at {call.where}, after {used.name} at {used.where} had used it and before "
+                    "backward, which computed with the new values.",
+                    f"a write past .{by.name} is not noticed: the gradient belongs to neither the old values nor the new",
+                    call.line,
+                    "write after backward, and under no_grad() without .data: then backward refuses what has been overwritten",
+                )
+            ]
+    return []
 
 
 def softmax_before(sight: Sight, node: Any) -> str:

@@ -320,8 +320,9 @@ def _bad_source(sight: Sight, node: Any) -> tuple[str, str] | None:
     made = sight.call(node) if node is not None else None
     if made is not None and all(x.finite for x in map(Seen.summary, made.inputs) if x is not None):
         return None
-    for call in [c for c in sight.recording.calls if c.index in wanted]:
-        for seen in call.inputs:
+    for call in sight.recording.calls:
+        floating = any(r.dtype.rpartition(".")[2].startswith(("float", "bfloat", "complex")) for r in call.results)  # not the mask that isnan gave
+        for seen in call.inputs if call.index in wanted and floating else ():
             s2 = seen.summary()
             if s2 is not None and not s2.finite and (seen.call is None or not seen.call.inputs or seen.call.writes):
                 who = sight.names.of(seen.tensor, "an input") if seen.tensor is not None else "an input"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import engines
-from .calls import FLAGS
+from .calls import FLAGS, standing
 from .names import Names
 from .record import record
 from .verdict import Verdict
@@ -126,11 +126,11 @@ class Run:
     def _leaves(self) -> list[tuple[str, Any]]:
         """The leaves that require grad and belong to no model; where a leaf has no name, the variable that was made of it: it was meant to be one."""
         names = Names(self.recording, given=self._named())
-        own = [(n, v) for n, v in self.variables.items() if engines.is_tensor(v) and v.requires_grad and v.is_leaf]
+        own = [(n, v) for n, v in self.variables.items() if engines.is_tensor(v) and standing(v) == (True, True)]
         users: dict[int, tuple[Any, Any]] = {}
         for call in self.recording.calls:
             for s in call.inputs:
-                if s.tracked and s.leaf and s.tensor is not None and call.name not in FLAGS:
+                if s.tracked and s.tensor is not None and standing(s.tensor) == (True, True) and call.name not in FLAGS:
                     users.setdefault(id(s.tensor), (s.tensor, next((r.tensor for r in call.results if r.tensor is not s.tensor), None)))
         held = {id(v): n for n, v in self.variables.items() if engines.is_tensor(v)}
         latest: dict[Any, tuple[str, Any]] = {}  # of several with one name the last
@@ -177,7 +177,7 @@ class Run:
 
     def losses(self) -> list[str]:
         """Names of variables that can be drawn."""
-        return [n for n, v in self.variables.items() if engines.is_tensor(v) and v.requires_grad and not v.is_leaf]
+        return [n for n, v in self.variables.items() if engines.is_tensor(v) and standing(v) == (True, False)]
 
 
 def _check(path: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import engines, gradients, nonfinite, raised
+from .calls import standing
 from .cuts import RECORD, cut_verdict, how_of, leaf_root, untracked, update_fix
 from .gradients import Sight
 from .graph import Graph, flows_of, is_freed, is_modified, kept_bytes
@@ -54,6 +55,9 @@ def why(x: Any, loss: Any = None, *, recording: Recording | None = None, names: 
 
 
 def _tensor(t: Any, loss: Any, recording: Recording | None, names: Names) -> Verdict:
+    if standing(t) == (False, False):
+        return Verdict("in place", "the tensor is a view that was made under no_grad(), and its base was written since: no graph may use it any more.",
+                       fix="make the view again, after the write")  # fmt: skip
     name = names.get(t) or ("the leaf" if t.is_leaf else "the tensor")
     if not t.requires_grad:
         return untracked(t, name, recording, names)
