@@ -714,3 +714,57 @@ def test_a_write_that_backward_does_not_notice(T):
             y.backward()
             w.data.sub_(0.1 * w.grad)
     assert ask(w).kind == "fine"
+
+
+def test_second_derivatives(T):
+    with see.record():
+        x = T.tensor([1.0, 2.0], requires_grad=True)
+        y = T.relu(x * 3).sum()
+        g = T.autograd.grad(y, x, create_graph=True)[0]
+        g.pow(2).sum().backward()
+    has(ask(x), "the slope of a relu is constant on each side", "smooth activation")
+    net = T.nn.Linear(1, 1)
+    with see.record():
+        x = T.ones(5, 1, requires_grad=True)
+        ux = T.autograd.grad(net(x).sum(), x, create_graph=True)[0]  # first
+        answer = raised(lambda: T.autograd.grad(ux.sum(), x))
+    has(answer, "is a derivative by x", line("first"), "linear in x", "allow_unused=True")
+
+
+def test_a_part_without_a_name(T):
+    net = T.nn.Sequential(T.nn.Linear(2, 4), T.nn.Tanh(), T.nn.Linear(4, 1))
+    with see.record():
+        xy = T.ones(5, 2, requires_grad=True)
+        u = net(xy)
+        answer = raised(lambda: T.autograd.grad(u.sum(), xy[:, 0]))
+    has(answer, "it was computed from xy", "take its part")
+
+
+def test_backward_of_a_numpy_number(T):
+    def score():
+        loss = np.mean((net(T.ones(4, 3)).detach().numpy() - 1) ** 2)  # array
+        loss.backward()
+
+    net = T.nn.Linear(3, 1)
+    with see.record():
+        answer = raised(score)
+    has(answer, "loss is a Python float", line("array"))
+
+
+def test_a_small_net_with_huge_gradients(T):
+    net = T.nn.Linear(3, 1)
+    with see.record():
+        loss = (net(T.ones(8, 3) * 5e4) - 1e6).pow(2).mean()
+        loss.backward()
+    assert ask(net).kind == "exploding"
+
+
+def test_two_backwards_of_different_losses_are_no_loop(T):
+    net = T.nn.Linear(2, 1)
+    with see.record():
+        inner = net(T.ones(3, 2)).pow(2).mean()
+        grads = T.autograd.grad(inner, list(net.parameters()))
+        fast = [p - 0.1 * g for p, g in zip(net.parameters(), grads)]
+        outer = (T.ones(3, 2) @ fast[0].T + fast[1]).pow(2).mean()
+        outer.backward()
+    assert "nothing has changed" not in str(ask(net))

@@ -41,7 +41,10 @@ class Seen:
 
     def __init__(self, tensor: Any, call: Call | None, values: bool):
         self.call = call
-        self.tracked, self.leaf = standing(tensor)
+        try:
+            self.tracked, self.leaf = tensor.requires_grad, tensor.is_leaf
+        except RuntimeError:
+            self.tracked, self.leaf = standing(tensor)
         self.version = _version(tensor)
         if values:
             self.held, self._weak, self._looks, self.stat = tensor, None, None, None

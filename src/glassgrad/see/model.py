@@ -125,9 +125,9 @@ def _headline(model: Any, parameters: list[Any], state: State, loss: Any, sight:
         return Verdict("none", f"{title}: no backward has brought a gradient to {waiting} of {len(parameters)} parameters.", fix="loss.backward()")
     if len(groups["frozen"]) == len(parameters):
         return Verdict("frozen", f"every parameter of {title} is frozen: requires_grad is False.", fix="model.requires_grad_(True)")
-    if len(sizes) > 2:
+    if sizes:
         low, high = min(sizes, key=lambda p: p[1]), max(sizes, key=lambda p: p[1])
-        if low[1] > 0 and high[1] / low[1] > 1e5 or high[1] > 1e4 or high[1] < 1e-8:
+        if len(sizes) > 2 and low[1] > 0 and high[1] / low[1] > 1e5 or high[1] > 1e4 or high[1] < 1e-8:
             name, value = high if high[1] > 1e4 else low
             first = of(name)
             said = first.headline if first.kind != "fine" else f"{name} has root mean square {number(value, 2)}"

@@ -8,13 +8,14 @@ import re
 from typing import Any
 
 from . import engines
-from .calls import LOOKS, said, short
+from .calls import said, short
 from .graph import Graph, is_freed, is_modified, saved
 from .knowledge import called
 from .messages import meaning
 from .names import Names
 from .record import Recording
 from .stat import values
+from .trail import look_before
 from .verdict import Verdict
 
 
@@ -151,6 +152,7 @@ def _of_none(scene: Scene, match: Any, node: Any) -> Verdict:
     inner = why(t, recording=scene.recording, names={name: t})
     if not inner.headline.startswith(f"{name}.grad is None"):
         inner.headline = f"{name}.grad is None at {scene.where}: {inner.headline}"
+    inner.where = inner.where or scene.line
     inner.details.append(f"it was asked for at {scene.line}")
     return inner
 
@@ -158,14 +160,14 @@ def _of_none(scene: Scene, match: Any, node: Any) -> Verdict:
 def _number(scene: Scene, match: Any, node: Any) -> Verdict:
     """backward of a Python number."""
     name = re.match(r"\s*([\w.]+)\.backward\(", scene.text)
-    looks = [c for c in (scene.recording.calls if scene.recording is not None else ()) if c.name in LOOKS and c.inputs and (c.cuts or c.inputs[0].tracked)]
+    look = look_before(scene.recording, scene.recording.next) if scene.recording is not None else None
     who = name[1] if name else "what backward is called on"
     return Verdict(
         "cut",
         f"{who} is a Python {match.group(1)} at {scene.where}, and has no graph"
-        + (f": {looks[-1].cuts} at {looks[-1].where} took the number out of the tensor." if looks else "."),
+        + (f": {look.cuts} at {look.where} took the number out of the graph." if look is not None else "."),
         "only tensors know what they were computed from",
-        looks[-1].line if looks else scene.line,
+        look.line if look is not None else scene.line,
         "add up the tensors, total = total + loss, and call .item() only for what is printed",
     )
 
@@ -430,7 +432,7 @@ def _not_used(scene: Scene, match: Any, node: Any) -> Verdict:
 
     text = str(scene.error)
     index = int(m.group(1)) if (m := re.search(r"at index (\d+)", text)) else 0
-    tensors = scene.named_in_line() or scene.tensors()
+    tensors = scene.tensors() if scene.call is not None else scene.named_in_line()
     roots = [(n, t) for n, t in tensors if t.requires_grad and not t.is_leaf]
     if not roots:
         return Verdict("unused", f"{text.partition('.')[0]}, at {scene.where}.", where=scene.line)
@@ -530,7 +532,7 @@ def _anomaly(scene: Scene, match: Any, node: Any) -> Verdict:
 
 HANDLERS = [
     (r"NoneType", _of_none),
-    (r"'(float|int|complex|float32|float64|ndarray)' object has no attribute '(?:backward|grad|requires_grad)'", _number),
+    (r"'(?:numpy\.)?(float|int|complex|float32|float64|ndarray)' object has no attribute '(?:backward|grad|requires_grad)'", _number),
     (r"Can't call numpy\(\) on Tensor that requires grad", _numpy),
     (
         r"a (?:view of a )?leaf Variable that requires grad is being used in an in-place operation|"

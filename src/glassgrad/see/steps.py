@@ -83,8 +83,8 @@ def not_stepped(named: list[tuple[str, Any]], what: str, recording: Recording | 
             f"make the optimizer after the last change of {what}, with all that is to learn (a parameter made in forward is new each time); "
             "what is not to learn, a target or a teacher, computes under no_grad()",
         )  # fmt: skip
-    passes = [now for now in recording.passes if any(id(p) in now.leaves for _, p in got)]
-    if len(passes) < 2 or _written(got, passes[0], recording):
+    passes = [now for now in recording.passes if any(id(p) in now.leaves for _, p in got)]  # a line that ran twice is a loop
+    if len({now.place for now in passes}) == len(passes) or _written(got, passes[0], recording):
         return None
     meant = next((c for c in recording.calls if update_fix(c.line)), None)
     return Verdict(

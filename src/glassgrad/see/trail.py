@@ -51,8 +51,8 @@ def before(recording: Recording, seen: Seen) -> tuple[Seen | None, Call | None]:
             return shared, None
     if call is None and seen.tensor is not None and engines.borrows(seen.tensor):  # PyTorch's from_numpy is seen by nobody
         call = next((c for c in recording.calls if any(s is seen for s in c.inputs)), None)
-        return None, _look_before(recording, call, ARRAYS) if call is not None else None
-    return None, _look_before(recording, call) if call is not None and call.name in FACTORIES else None
+        return None, look_before(recording, call.index, ARRAYS) if call is not None else None
+    return None, look_before(recording, call.index) if call is not None and call.name in FACTORIES else None
 
 
 def _array_of(recording: Recording, seen: Seen) -> Seen | None:
@@ -68,9 +68,9 @@ def _array_of(recording: Recording, seen: Seen) -> Seen | None:
     return None
 
 
-def _look_before(recording: Recording, factory: Call, names: frozenset[str] = LOOKS) -> Call | None:
-    """The last time before `factory` that a tracked value left the graph as a number or an array."""
-    looks = [c for c in recording.calls if c.index < factory.index and c.name in names and c.inputs][-20:]
+def look_before(recording: Recording, index: int, names: frozenset[str] = LOOKS) -> Call | None:
+    """The last time before a call that a tracked value left the graph as a number or an array."""
+    looks = [c for c in recording.calls if c.index < index and c.name in names and c.inputs][-20:]
     for look in reversed(looks):
         if look.cuts:
             return look

@@ -15,7 +15,7 @@ from .names import Names
 from .record import Recording, latest
 from .stat import Stat, values
 from .steps import BETWEEN, accumulated, cleared, not_stepped, parts_of
-from .trail import Onward
+from .trail import Onward, upstream
 from .verdict import Verdict
 from .zero import zero
 
@@ -117,7 +117,8 @@ def _no_loss(t: Any, name: str, recording: Recording | None) -> Verdict:
         answer.kind = "intermediate"
         answer.headline = f"{name} is an intermediate result (not a leaf): its gradient is not stored."
         answer.fix = f"{name}.retain_grad() before backward keeps it; or ask for it: see.why({name}, loss)"
-    answer.unknown.append("which loss: give it, or record the run")
+    if recording is None:
+        answer.unknown.append("which loss: give it, or record the run")
     return answer
 
 
@@ -180,6 +181,15 @@ def _unreached(t: Any, name: str, loss: Any, loss_name: str, recording: Recordin
             "what is not used has no gradient",
             "",
             "use it in the forward, or take it out of the optimizer; DistributedDataParallel: find_unused_parameters=True",
+        )
+    derived = next((c for c in recording.calls if c.name == "grad" and c.index in upstream(recording, loss) and any(s.tensor is t for s in c.inputs)), None)
+    if derived is not None and not onward.cuts:
+        return Verdict(
+            "unused",
+            f"{start}: {loss_name} is a derivative by {name}, made at {derived.where}, which does not depend on {name} itself.",
+            f"what was differentiated is linear in {name}: its next derivative is 0",
+            derived.line,
+            "take 0 for it: autograd.grad(..., allow_unused=True, materialize_grads=True); or look for a smooth activation that is missing",
         )
     if onward.cuts or last is None:
         cut = onward.cuts[-1]

@@ -78,6 +78,11 @@ def _why_zero(sight: Sight, node: Any, slot: int) -> tuple[str, str]:
     if is_user_function(node):
         own = sight.short(node)
         return f"its backward returned 0 for input {slot}", f"mend {own}.backward: see.check({own}.apply, x) compares it with finite differences"
+    if name in ("threshold_backward", "leaky_relu_backward", "hardtanh_backward"):
+        return (
+            "the slope of a relu is constant on each side: its own derivative is 0",
+            "a smooth activation (softplus, silu, tanh) where second derivatives matter",
+        )
     if name in FLAT:
         return f"{name} is constant between its steps: its derivative is 0", surrogate(name)
     if name in SAMPLES:
