@@ -211,3 +211,17 @@ def test_an_engine_that_comes_too_late_is_said(monkeypatch):
     monkeypatch.setattr(engines, "torch", lambda: None)
     with pytest.warns(UserWarning, match="imported inside the recording"), see.record():
         monkeypatch.setattr(engines, "torch", lambda: types.SimpleNamespace(__name__="late"))
+
+
+def test_a_view_made_without_grad_is_not_asked_where_it_stands(T):
+    from glassgrad import see
+
+    with see.record():
+        table = T.nn.Embedding(5, 3, padding_idx=0)
+        with T.no_grad():
+            row = table.weight[1]
+        with T.enable_grad():
+            table(T.tensor([0, 2])).sum().backward()
+        with T.no_grad():
+            table.weight.mul_(2)
+    assert see.why(row).headline

@@ -181,3 +181,92 @@ def test_a_report(script, capsys, tmp_path):
     assert "w.grad is NaN: sqrt at train.py:4: incoming 0 × local ∞ = NaN at [0]" in text and "<iframe srcdoc=" in text and "http" not in text.replace("http://www.w3.org", "")
     code, _, err = run(capsys, "why", "--html", str(tmp_path / "no" / "r.html"), path)
     assert code == 2 and "no such folder" in err
+
+
+# ------------------------------------------------------------------------------------------------ scripts as they are
+def test_a_result_whose_grad_was_read(script, capsys):
+    path = script("""
+        w = T.ones(2, requires_grad=True)
+        h = w * 2
+        h.sum().backward()
+        print(h.grad)
+    """)
+    code, out, err = run(capsys, "why", path)
+    assert code == 0 and "h is an intermediate result (not a leaf): gradient [1, 1] passed through" in out
+    assert "train.py:6: UserWarning" in err and "glassgrad/see" not in err
+
+
+def test_a_leaf_without_a_name_is_answered_by_what_was_made_of_it(script, capsys):
+    path = script("""
+        x = T.ones(2, requires_grad=True) * 2
+        (x ** 2).sum().backward()
+    """)
+    _, out, _ = run(capsys, "why", path)
+    assert "x is a result of a leaf that has no name, made by mul at train.py:3" in out and "x = x.detach().requires_grad_()" in out
+
+
+def test_the_same_answer_is_given_once(script, capsys):
+    path = script("""
+        a, b = T.tensor(1.0, requires_grad=True), T.tensor(2.0, requires_grad=True)
+        loss = (T.tensor([a, b], requires_grad=True) * 2).sum()
+        loss.backward()
+        T.nn.MSELoss()
+    """)
+    _, out, _ = run(capsys, "why", path)
+    assert out.count("torch.stack") == 1 and "the same: b.grad is None" in out and "MSELoss" not in out
+
+
+def test_a_script_that_exits(script, capsys):
+    path = script("""
+        import argparse
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--rate", type=float, required=True)
+        rate = parser.parse_args().rate
+        w = T.tensor(rate, requires_grad=True)
+        (w * w).backward()
+        raise SystemExit("done for today")
+    """)
+    code, out, err = run(capsys, "why", path)
+    assert code == 2 and "--rate" in err and "stopped, with exit code 2, before any tensor required a gradient" in out
+    code, out, err = run(capsys, "why", path, "--rate", "3")
+    assert code == 1 and "done for today" in err and "w.grad = 6" in out
+
+
+def test_a_module_of_a_package(script, capsys, tmp_path, monkeypatch):
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit" / "__init__.py").write_text("")
+    (tmp_path / "kit" / "loss.py").write_text("def loss(w):\n    return w.sqrt().sum()\n")
+    script("from .loss import loss\nw = T.zeros(1, requires_grad=True)\nloss(w).backward()\n", "kit/train.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("kit", "kit.loss", "kit.train"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    code, out, err = run(capsys, "why", "-m", "kit.train")
+    assert code == 0 and "sqrt at loss.py:2" in out, err
+    code, out, _ = run(capsys, "why", "kit/train.py")
+    assert code == 1 and "glassgrad why -m package.module" in out
+    code, _, err = run(capsys, "why", "-m", "kit.nothing")
+    assert code == 2 and "there is no module 'kit.nothing'" in err and "Traceback" not in err
+    code, _, err = run(capsys, "why", "kit")
+    assert code == 2 and "-m kit" in err
+
+
+def test_an_error_that_another_was_raised_from(script, capsys):
+    path = script("""
+        w = T.ones(2, requires_grad=True)
+        try:
+            (w * 2).backward()
+        except RuntimeError as error:
+            raise ValueError("training failed") from error
+    """)
+    code, out, err = run(capsys, "why", path)
+    assert code == 1 and "ValueError: training failed" in err and "glassgrad/see" not in err
+    assert "has shape [2]" in out and "train.py:5" in out
+
+
+def test_a_broken_file_beside_the_script_and_a_notebook(script, capsys, tmp_path):
+    (tmp_path / "beside.py").write_text("def f(:\n")
+    code, out, err = run(capsys, "why", script("import beside\n"))
+    assert code == 1 and "beside.py" in err and "SyntaxError" in out
+    (tmp_path / "a.ipynb").write_text("{}")
+    code, _, err = run(capsys, "why", "a.ipynb")
+    assert code == 2 and "%load_ext glassgrad.see.jupyter" in err

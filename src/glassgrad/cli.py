@@ -41,9 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     study.add_argument("--timeout", type=_seconds, default=10.0, metavar="SECONDS", help="how long SymPy may think (default: %(default)s)")
     explain = commands.add_parser("why", help="run a script and explain its gradients, at its end or at its exception")
     explain.add_argument("script", metavar="SCRIPT[:NAME]", help="a script for this package or for PyTorch; with a name: that variable only")
+    explain.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module, as for python -m; before SCRIPT")
     explain.add_argument("--html", metavar="FILE", help="write a report too: the answers, and the graph to click through; before SCRIPT")
     picture = commands.add_parser("draw", help="run a script and draw the graph of one of its variables")
     picture.add_argument("script", metavar="SCRIPT:NAME", help="a script, and the variable in it to draw (default: loss)")
+    picture.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module, as for python -m")
     picture.add_argument("-o", "--out", metavar="FILE", default="glassgrad-graph.html", help="an .html, .svg, .dot or .txt file (default: %(default)s)")
     explain.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments for the script")
     picture.add_argument("arguments", nargs="*", help="arguments for the script; after -- if they begin with a dash")
@@ -124,7 +126,7 @@ def _run(args: argparse.Namespace) -> tuple[Any, str]:
     path, colon, name = args.script.rpartition(":")
     if not colon or os.sep in name or "\\" in name or name.endswith(".py"):
         path, name = args.script, ""
-    return Run(path, args.arguments), name
+    return Run(path, args.arguments, args.module), name
 
 
 def _why(args: argparse.Namespace) -> int:

@@ -11,6 +11,8 @@ from .stat import Stat
 
 OPERATORS = {"truediv": "div", "rtruediv": "div", "rdiv": "div", "invert": "bitwise_not", "and": "bitwise_and", "or": "bitwise_or"}
 LOOKS = frozenset("item tolist numpy bool float int index __array__ array_ufunc".split())
+HOOKS = frozenset(("register_hook", "register_post_accumulate_grad_hook"))
+FLAGS = HOOKS | {"grad=", "requires_grad=", "requires_grad_"}  # change what becomes of a tensor's gradient, and are no operations
 FACTORIES = frozenset("tensor as_tensor from_numpy scalar_tensor asarray FloatTensor Tensor".split())
 
 
@@ -39,7 +41,11 @@ class Seen:
 
     def __init__(self, tensor: Any, call: Call | None, values: bool):
         self.call = call
-        self.tracked, self.leaf, self.version = tensor.requires_grad, tensor.is_leaf, _version(tensor)
+        try:
+            self.tracked, self.leaf = tensor.requires_grad, tensor.is_leaf
+        except RuntimeError:
+            self.tracked, self.leaf = standing(tensor)
+        self.version = _version(tensor)
         if values:
             self.held, self._weak, self._looks, self.stat = tensor, None, None, None
         else:
@@ -78,6 +84,14 @@ class Seen:
         if self.held is not None:
             self._looks = tuple(self.held.shape), str(self.held.dtype)
             self._weak, self.held = _weak(self.held), None
+
+
+def standing(tensor: Any) -> tuple[bool, bool]:
+    """Whether a tensor requires grad, and whether it is a leaf; neither of a view made in `no_grad()` whose base was written: it refuses to say."""
+    try:
+        return tensor.requires_grad, tensor.is_leaf
+    except RuntimeError:
+        return False, False
 
 
 def _weak(tensor: Any) -> Any:
@@ -131,11 +145,21 @@ class Call:
     @property
     def cuts(self) -> str:
         """How the gradient ends here, if it does: an input has a gradient to receive, and no result passes one on."""
-        if self.name == "CheckpointFunction" and self.enabled and not any(r.tracked for r in self.results):
+        return self.ends(self.results)
+
+    def ends(self, results: list[Seen]) -> str:
+        """The same, as far as these of its results are concerned."""
+        if self.name == "CheckpointFunction" and self.enabled and not any(r.tracked for r in results):
             return "reentrant checkpoint"
-        if not any(i.tracked for i in self.inputs) or any(r.tracked for r in self.results):
+        if not any(i.tracked for i in self.inputs):
             return ""
-        if self.name in ("grad=", "requires_grad=", "data=", "backward", "grad", "step", "indexing_") or self.writes and not self.results:
+        if self.name in FACTORIES and results and not any(r.tensor is i.tensor for r in results for i in self.inputs):
+            return "" if any(r.tracked and not r.leaf for r in results) else "tensor()"
+        if any(r.tracked for r in results) or self.name in FLAGS:
+            return ""
+        if self.name == "grad":
+            return "autograd.grad() without create_graph=True"
+        if self.name in ("data=", "backward", "step", "indexing_") or self.writes and not results:
             return ""
         if self.name == "data":
             return ".data"
@@ -143,10 +167,10 @@ class Call:
             return "detach()"
         if self.name in LOOKS:
             return {"bool": "bool()", "float": "float()", "int": "int()", "index": "index()"}.get(self.name, f".{self.name}()")
-        if not self.results:
+        if not results:
             return ""
-        if all(not r.dtype.rpartition(".")[2].startswith(("float", "bfloat", "complex")) for r in self.results):
-            kind = self.results[0].dtype.rpartition(".")[2]
+        if all(not r.dtype.rpartition(".")[2].startswith(("float", "bfloat", "complex")) for r in results):
+            kind = results[0].dtype.rpartition(".")[2]
             return f"{self.name} gives {'booleans' if kind == 'bool' else 'integers'}"
         if not self.enabled:
             return self.context or "no_grad()"

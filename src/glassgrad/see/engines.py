@@ -22,6 +22,7 @@ import glassgrad
 from ..graph.modes import mode
 
 HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+LIBRARY = os.path.dirname(os.__file__) + os.sep  # copy, contextlib, runpy
 paused = threading.local()  # `on`: how many tools are at work in this thread, whose own operations nobody records
 
 
@@ -53,6 +54,26 @@ def is_module(value: Any) -> bool:
 def is_optimizer(value: Any) -> bool:
     """Whether a value is an optimizer of one of the engines."""
     return _is(value, "optim", "Optimizer")
+
+
+def parameters(owner: Any) -> list[Any]:
+    """The parameters of a module or an optimizer."""
+    return [p for group in owner.param_groups for p in group["params"]] if hasattr(owner, "param_groups") else list(owner.parameters())
+
+
+def unregistered(module: Any) -> dict[str, Any]:
+    """What `parameters()` of a module does not find, by path: layers and parameters in plain lists, tuples and dicts; leaves that are no Parameter."""
+    found = {}
+    for path, inner in module.named_modules():
+        for name, held in list(vars(inner).items()):
+            if not name.startswith("_") and is_tensor(held) and held.requires_grad and held.is_leaf:
+                found[f"{path + '.' if path else ''}{name}"] = held
+            elif not name.startswith("_") and isinstance(held, (list, tuple, dict)):
+                for key, value in list(held.items() if isinstance(held, dict) else enumerate(held))[:100]:
+                    if is_module(value) or type(value).__name__ == "Parameter" and is_tensor(value):
+                        found[f"{path + '.' if path else ''}{name}[{key!r}]"] = value
+    own = {id(m) for m in module.modules()} | {id(p) for p in module.parameters()}
+    return {path: value for path, value in found.items() if id(value) not in own}
 
 
 def _is(value: Any, room: str, name: str) -> bool:
@@ -164,11 +185,24 @@ def memory(tensor: Any) -> tuple[int, int]:
 
 
 def inside(path: str) -> bool:
-    """Whether a file belongs to an engine, and not to the user."""
+    """Whether a file belongs to an engine or to Python's own library, and not to the user."""
     other = torch()
-    return path.startswith((HOUSE, "<glassgrad", "<frozen", "<__array_function__")) or (
-        other is not None and path.startswith(os.path.dirname(os.path.abspath(other.__file__)) + os.sep)
+    return (
+        path.startswith((HOUSE, "<glassgrad", "<frozen", "<__array_function__"))
+        or path.startswith(LIBRARY)
+        and "site-packages" not in path
+        or other is not None
+        and path.startswith(os.path.dirname(os.path.abspath(other.__file__)) + os.sep)
     )
+
+
+def borrows(tensor: Any) -> bool:
+    """Whether a tensor of PyTorch lies in memory of somebody else, such as an array's."""
+    if isinstance(tensor, glassgrad.Tensor):
+        return False
+    with contextlib.suppress(RuntimeError, NotImplementedError):
+        return not tensor.untyped_storage().resizable()
+    return False
 
 
 Place = tuple[Any, int]

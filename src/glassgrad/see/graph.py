@@ -8,6 +8,7 @@ from typing import Any
 
 from . import engines
 from .calls import Pass
+from .knowledge import is_user_function
 from .record import Recording
 
 
@@ -98,7 +99,7 @@ def saved(node: Any) -> dict[str, Any]:
                     found[attribute[7:]] = error
                 except (TypeError, AttributeError, NotImplementedError, IndexError, ValueError):
                     continue
-        if "saved_tensors" in dir(type(node)):
+        if is_user_function(node):
             try:
                 found.update({str(i): t for i, t in enumerate(node.saved_tensors or ())})
             except RuntimeError as error:

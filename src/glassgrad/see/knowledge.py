@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.function import FunctionNode
 from ..ops import arrays, later
 from ..ops.op import OPS, Op
 from ..recording import RecordingArray, Ref, Tape, TraceError, call_method
@@ -24,7 +25,32 @@ FUSED = frozenset(
     transformer_encoder_layer native_multi_head_attention lstm gru rnn rnn_tanh rnn_relu recurrent _recurrent""".split()
 )
 COPIES = frozenset("to_copy clone alias contiguous".split())
-FLAT = frozenset("round floor ceil trunc sign heaviside bucketize argmax floor_divide frac".split())  # derivative 0 (almost) everywhere
+FLAT = frozenset("round floor ceil trunc sign heaviside floor_divide".split())  # derivative 0 (almost) everywhere
+SAMPLES = frozenset("normal bernoulli multinomial poisson binomial exponential cauchy log_normal geometric uniform random".split())
+
+# What to compute instead of an operation without a derivative, by the names of such.
+SURROGATES = {
+    "argmax argmin max min": "train on the scores themselves (cross_entropy on logits), use softmax for a soft choice, or gumbel_softmax",
+    "sort topk argsort kthvalue": "positions have no derivative: use the values that came with them, or soft ranks: sigmoid((x[:, None] - x) / t).sum(1)",
+    "gt lt ge le eq ne greater less logical_and logical_or logical_not isclose": "a comparison has no derivative: use a soft one, such as "
+    "torch.sigmoid(k * (a - b)); or a loss on the scores",
+    "long int short byte to type bool char nonzero floor_divide": "a cast to integers has no derivative: keep floating values for the loss; between the "
+    "entries of a table interpolate",
+    "bucketize searchsorted histc bincount": "counts and bins have no derivative: soft ones do, such as a sigmoid at each edge, or a kernel at each centre",
+    " ".join(sorted(FLAT)): "use a smooth surrogate, or a straight-through estimator: x + (torch.round(x) - x).detach()",
+    " ".join(sorted(SAMPLES)): "a sample has no derivative: write it as a function of noise, mu + sigma * torch.randn_like(sigma) (Normal.rsample); for a "
+    "choice gumbel_softmax, or REINFORCE: -log_prob(sample) * reward",
+}
+
+
+def surrogate(name: str) -> str:
+    """What to compute instead of an operation without a derivative; empty where nothing is known.
+
+    >>> surrogate("bernoulli")[:26], surrogate("tanh")
+    ('a sample has no derivative', '')
+    """
+    return _of(SURROGATES, name.rstrip("_"))
+
 
 # Where a derivative is not finite, and what to write instead.
 SAFE = {
@@ -44,15 +70,58 @@ SAFE = {
     "asin": "1/√(1-x²) is infinite at ±1: torch.asin(x.clamp(-1 + eps, 1 - eps))",
     "atanh": "1/(1-x²) is infinite at ±1: torch.atanh(x.clamp(-1 + eps, 1 - eps))",
     "acosh": "infinite at 1: torch.acosh(x.clamp_min(1 + eps))",
+    "linalg_svd linalg_eigh linalg_eig svd": "equal singular values or eigenvalues have no derivative of their vectors: use the values "
+    "alone (svdvals, eigvalsh), or move the matrix by a little noise",
+    "linalg_inv linalg_solve inverse det linalg_det logdet slogdet linalg_slogdet linalg_cholesky cholesky": "the matrix is singular, or nearly so: add "
+    "eps * torch.eye(n)",
     "std": "the derivative of std is infinite where all values are equal: (x.var() + eps).sqrt()",
     "cdist": "a distance of 0 has no derivative: add eps under the root",
     "atan2": "both arguments are 0: move one of them by eps",
     "erfinv": "infinite at ±1: clamp to (-1 + eps, 1 - eps)",
     "logit": "infinite at 0 and 1: torch.logit(x, eps=1e-6)",
     "binary_cross_entropy": "log of 0: use binary_cross_entropy_with_logits on what comes before the sigmoid",
-    "softmax": "a row of -inf only has no softmax: leave one element finite in each row of the mask",
-    "log_softmax": "a row of -inf only has no softmax: leave one element finite in each row of the mask",
+    "softmax log_softmax multi_head_attention_forward scaled_dot_product_attention": "a row of -inf only has no softmax: leave one element finite in each "
+    "row of the mask",
 }
+# The same where the value itself is not finite, for other reasons than its derivative.
+VALUES = {
+    "std var std_mean var_mean": "std and var of one value divide by n − 1 = 0: give correction=0, or more than one value in that dimension",
+    "mean nanmean": "the mean of no elements is 0/0: leave out a batch of which nothing is selected, or x.sum() / max(n, 1)",
+    "cross_entropy nll_loss": "every target is ignored (ignore_index), or every weight is 0, so the mean is 0/0: leave out such a batch, or "
+    "reduction='sum' divided by max(count, 1)",
+    "indexing_ masked_fill masked_fill_ index_put_ nan_to_num": "a value that is not finite was written here: repair it, or select the finite rows",
+}
+POSITIVE = frozenset("log log2 log10 sqrt rsqrt log1p".split())
+OUTGROWN = frozenset("add sub mul pow square sum linear mm matmul bmm addmm mv dot prod cumsum einsum conv2d mse_loss".split())
+
+
+def _of(table: dict[str, str], name: str) -> str:
+    return next((advice for names, advice in table.items() if name in names.split()), "")
+
+
+def safe(name: str) -> str:
+    """What to write instead of an operation whose derivative is not finite.
+
+    >>> safe("acosh")
+    'infinite at 1: torch.acosh(x.clamp_min(1 + eps))'
+    """
+    return _of(SAFE, name) or "keep the input of this operation where its derivative is finite"
+
+
+def forward_advice(call: Any) -> tuple[str, str]:
+    """Why a recorded call made a value that is not finite of finite ones, and what to write instead."""
+    made = [s for r in call.results if (s := r.summary()) is not None]
+    dtype = call.results[0].dtype.rpartition(".")[2] if call.results else "the dtype"
+    large = any(s is None or max(abs(s.low), abs(s.high)) > 100 for s in (x.summary() for x in call.inputs) if s is None or s.count)  # None: overwritten since
+    if call.name in OUTGROWN and large and any(s.infs for s in made):
+        return (
+            f"the numbers outgrew {dtype}",
+            "make them smaller: normalise the inputs, initialise smaller, lower the learning rate"
+            + ("; or compute in bfloat16 or float32" if dtype == "float16" else ""),
+        )
+    if call.name in POSITIVE and any(s.nans for s in made):
+        return "", f"{call.name} is not defined for what is negative: x.clamp_min(eps) before it, or softplus for what has to stay positive"
+    return "", _of(VALUES, call.name) or _of(SAFE, call.name) or "keep the inputs of this operation where it is finite"
 
 
 @functools.cache
@@ -92,7 +161,7 @@ def called(node: Any) -> str:
 
 def is_user_function(node: Any) -> bool:
     """Whether a node belongs to a Function of the user's."""
-    return hasattr(type(node), "saved_tensors")
+    return isinstance(node, FunctionNode) or hasattr(type(node), "saved_tensors")
 
 
 def parameter(node: Any, slot: int) -> str:

@@ -130,7 +130,7 @@ class Ledger(Printed, contextlib.AbstractContextManager["Ledger"]):
         """The backwards that brought a gradient, and what was done to it after."""
         if self.recording is None or grad is None:
             return []
-        from .why import parts_of
+        from .steps import parts_of
 
         found = [(f"backward {x.number + 1} ({x.where})", x.leaves[id(p)]) for x in parts_of(p, self.recording)]
         if not found or any(not engines.is_tensor(g) for _, g in found):

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 from . import engines
+from .calls import standing
 from .record import Recording
 
 DEPTH = 12  # frames that are looked at
@@ -79,5 +80,5 @@ class Names:
 
     def losses(self) -> list[tuple[str, Any]]:
         """The user's variables that a backward could start from: tracked numbers that were computed, the likeliest first."""
-        found = [(n, t) for n, t in self.tensors if t.requires_grad and not t.is_leaf and t.numel() == 1]
+        found = [(n, t) for n, t in self.tensors if standing(t) == (True, False) and t.numel() == 1]
         return sorted(found, key=lambda pair: (not any(w in pair[0].lower() for w in ("loss", "cost", "objective", "err")),))

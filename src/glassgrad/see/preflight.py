@@ -6,14 +6,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import engines
-from .gradients import Sight, bad_forward, dead, upstream, value_arithmetic
+from .gradients import Sight
 from .graph import Flows, Graph, is_freed, is_modified, saved
+from .hints import hints
 from .knowledge import called
-from .model import modes, softmax_before
+from .model import modes
 from .names import Names
+from .nonfinite import bad_forward, value_arithmetic
 from .record import Recording, latest
 from .stat import Stat, number
+from .trail import upstream
 from .verdict import Printed, Verdict
+from .zero import dead
 
 
 class Preflight(Printed):
@@ -103,8 +107,7 @@ def preflight(loss: Any, params: Any = None, *, recording: Recording | None = No
         if frozen:
             found.append(Verdict("hint" if len(frozen) < len(tensors) else "frozen", f"frozen, requires_grad is False: {', '.join(frozen[:12])}."))
         if graph is not None and sight is not None:
-            found += _hints(graph, sight)
-        found += _broadcasts(recording, loss)
+            found += _dead(graph, sight) + hints(sight)
         if engines.is_module(params):
             said = modes(params, known.module(params))
             if "eval mode" in said or "but " in said:
@@ -127,7 +130,7 @@ def named_parameters(params: Any, names: Names) -> list[tuple[str, Any]]:
         prefix = names.module(params)
         return [(f"{prefix}.{n}", p) for n, p in params.named_parameters()]
     if engines.is_optimizer(params):
-        params = [p for group in params.param_groups for p in group["params"]]
+        params = engines.parameters(params)
     elif engines.is_tensor(params):
         params = [params]
     elif isinstance(params, dict):
@@ -168,40 +171,13 @@ def _damage(graph: Graph, sight: Sight) -> list[Verdict]:
     return found
 
 
-def _hints(graph: Graph, sight: Sight) -> list[Verdict]:
+def _dead(graph: Graph, sight: Sight) -> list[Verdict]:
+    """Relus that let nothing through."""
     found = []
     for node in graph.nodes:
-        double = softmax_before(sight, node)
-        if double:
-            found.append(Verdict("softmax", double, where=sight.line(node)))
         count = dead(sight, node) if called(node) == "relu" else None
         if count is not None and count[1] and count[0] == count[1]:
             found.append(
                 Verdict("zero", f"{sight.title(node)}{sight.place(node)} lets nothing through: all {count[1]} inputs are ≤ 0.", where=sight.line(node))
             )
-    return found
-
-
-LOSSES = frozenset("mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits sub".split())
-
-
-def _broadcasts(recording: Recording | None, loss: Any) -> list[Verdict]:
-    """(n, 1) against (n,) in a loss, which broadcasts to (n, n)."""
-    found = []
-    wanted = upstream(recording, loss) if recording is not None else set()
-    for call in recording.calls if recording is not None else ():
-        shapes = [s.shape for s in call.inputs[:2]]
-        if call.index in wanted and call.name in LOSSES and len(shapes) == 2 and shapes[0] != shapes[1]:
-            a, b = sorted(shapes, key=len)
-            if len(a) == 1 and len(b) == 2 and b[1] == 1 and a[0] == b[0] and a[0] > 1:
-                n = a[0]
-                found.append(
-                    Verdict(
-                        "broadcast",
-                        f"{call.name} at {call.where} compares {list(shapes[0])} with {list(shapes[1])}: that makes {n} × {n} differences instead of {n}.",
-                        "broadcasting pairs every prediction with every target",
-                        call.line,
-                        "squeeze(-1) the predictions, or unsqueeze(-1) the targets",
-                    )
-                )
     return found

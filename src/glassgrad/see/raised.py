@@ -11,9 +11,11 @@ from . import engines
 from .calls import said, short
 from .graph import Graph, is_freed, is_modified, saved
 from .knowledge import called
+from .messages import meaning
 from .names import Names
 from .record import Recording
 from .stat import values
+from .trail import look_before
 from .verdict import Verdict
 
 
@@ -48,15 +50,9 @@ class Scene:
 
     def named_in_line(self) -> list[tuple[str, Any]]:
         """Plain names and attributes in the line, as far as they lead to tensors without calling anything."""
-        if self.frame is None:
+        tree = self._parsed() if self.frame is not None else None
+        if tree is None:
             return []
-        try:
-            tree = ast.parse(self.text.rstrip(":"))
-        except SyntaxError:
-            try:
-                tree = ast.parse(re.sub(r"^(with|for|if|while|return|assert)\b\s*", "", self.text).rstrip(":"))
-            except SyntaxError:
-                return []
         found: list[tuple[str, Any]] = []
         for node in ast.walk(tree):
             value = self._value(node)
@@ -64,6 +60,29 @@ class Scene:
                 if not any(t is u for _, u in found):
                     found.append((ast.unparse(node) if value is t else self.names.get(t), t))
         return found
+
+    def _parsed(self) -> ast.AST | None:
+        """The failing line as a tree, the head of a statement as a statement."""
+        for text in (self.text.rstrip(":"), re.sub(r"^(with|for|if|while|return|assert)\b\s*", "", self.text).rstrip(":")):
+            try:
+                return ast.parse(text)
+            except SyntaxError:
+                continue
+        return None
+
+    def without_gradient(self) -> list[tuple[str, Any]]:
+        """The tensors whose `.grad` the failing line asks for, and which have none."""
+        tree = self._parsed() if self.frame is not None else None
+        asked = [n.value for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "grad"] if tree is not None else []
+        found = [(ast.unparse(n), self._value(n)) for n in asked]
+        return [(name, t) for name, t in found if engines.is_tensor(t) and t.grad is None]
+
+    def backward_of(self, name: str) -> str:
+        """The line at which the user's Function of that name defines its backward."""
+        scopes = (self.frame.f_locals, self.frame.f_globals) if self.frame is not None else ()
+        function = next((vars(scope[name]).get("backward") for scope in scopes if isinstance(scope.get(name), type)), None)
+        code = getattr(getattr(function, "__func__", function), "__code__", None)
+        return said((code, len(code.co_code) - 2)) if code is not None else ""  # where it returns
 
     def _value(self, node: ast.AST) -> Any:
         frame = self.frame
@@ -87,19 +106,70 @@ class Scene:
 
 def explain(error: BaseException, recording: Recording | None = None, names: dict[str, Any] | None = None, *, node: Any = None, sight: Any = None) -> Verdict:
     """The verdict on an exception."""
-    text = str(error)
-    scene = Scene(error, recording, names)
     with engines.aside():
-        for pattern, handler in HANDLERS:
-            match = re.search(pattern, text)
-            if match:
-                return handler(scene, match, node)
-        first = text.splitlines()[0] if text else type(error).__name__
-        notes = [n.strip() for n in getattr(error, "__notes__", [])]
-        answer = Verdict("error", f"{type(error).__name__}: {first}", where=scene.line, details=notes)
-        for name, t in scene.tensors()[:6]:
-            answer.details.append(f"{name or 'an input'}: shape {list(t.shape)}, {t.dtype}, requires_grad={t.requires_grad}")
-        return answer
+        for inner in _chain(error):
+            for pattern, handler in HANDLERS:
+                match = re.search(pattern, str(inner))
+                if match:
+                    return handler(Scene(inner, recording, names), match, node)
+        known = next((e for e in _chain(error) if meaning(str(e))[0]), error)
+        return _plain(Scene(known, recording, names), str(known))
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An exception and those that it was raised from, the outermost first."""
+    found = [error]
+    while len(found) < 10 and (inner := found[-1].__cause__ or (None if found[-1].__suppress_context__ else found[-1].__context__)) is not None:
+        found.append(inner)
+    return found
+
+
+def _plain(scene: Scene, text: str) -> Verdict:
+    """The verdict on an error of which no more is known than its words, and what the engine added."""
+    kind = type(scene.error).__name__
+    told = dict(n.strip().partition(": ")[::2] for n in getattr(scene.error, "__notes__", []))
+    cause, fix = meaning(text)
+    answer = Verdict("error", f"{kind}: {text.splitlines()[0]}" if text else kind, cause or told.pop("what happened", ""), scene.line, fix)
+    answer.fix = fix or told.pop("how to fix it", "")
+    function = re.search(r"[Ff]unction (\w+)Backward returned", text)
+    if function:
+        answer.where = scene.backward_of(function[1]) or answer.where
+        answer.details.append(f"in the backward that was called at {scene.line}")
+    answer.details += [f"{label}: {said}" for label, said in told.items() if label not in ("where", "how to fix it")]
+    for name, t in scene.tensors()[:6] if not function else ():
+        answer.details.append(f"{name or 'an input'}: shape {list(t.shape)}, {t.dtype}, requires_grad={t.requires_grad}")
+    return answer
+
+
+def _of_none(scene: Scene, match: Any, node: Any) -> Verdict:
+    """What was done to a gradient that is None: why it is."""
+    from .why import why
+
+    lost = scene.without_gradient()
+    if not lost:
+        return _plain(scene, str(scene.error))
+    name, t = lost[0]
+    inner = why(t, recording=scene.recording, names={name: t})
+    if not inner.headline.startswith(f"{name}.grad is None"):
+        inner.headline = f"{name}.grad is None at {scene.where}: {inner.headline}"
+    inner.where = inner.where or scene.line
+    inner.details.append(f"it was asked for at {scene.line}")
+    return inner
+
+
+def _number(scene: Scene, match: Any, node: Any) -> Verdict:
+    """backward of a Python number."""
+    name = re.match(r"\s*([\w.]+)\.backward\(", scene.text)
+    look = look_before(scene.recording, scene.recording.next) if scene.recording is not None else None
+    who = name[1] if name else "what backward is called on"
+    return Verdict(
+        "cut",
+        f"{who} is a Python {match.group(1)} at {scene.where}, and has no graph"
+        + (f": {look.cuts} at {look.where} took the number out of the graph." if look is not None else "."),
+        "only tensors know what they were computed from",
+        look.line if look is not None else scene.line,
+        "add up the tensors, total = total + loss, and call .item() only for what is printed",
+    )
 
 
 def _numpy(scene: Scene, match: Any, node: Any) -> Verdict:
@@ -167,7 +237,9 @@ def _second(scene: Scene, match: Any, node: Any) -> Verdict:
         graph = Graph([root])
         gone = [n for n in graph.nodes if any(is_freed(v) for v in saved(n).values())]
         if recording is not None:
+            start = recording.place_of(graph.starts[0][0]) if graph.starts[0] is not None else None
             earlier = [p for p in recording.passes if any(recording.place_of(n) in p.flows for n in gone)]
+            earlier = [p for p in earlier if p is not recording.passes[-1] or p.root != start] or earlier  # the one that failed had begun
             if earlier:
                 answer.details = [f"the earlier backward: {earlier[0].line}"]
                 answer.headline = f"backward at {scene.where} needs nodes that the backward at {earlier[0].where} has freed."
@@ -175,32 +247,53 @@ def _second(scene: Scene, match: Any, node: Any) -> Verdict:
         earlier_pass = earlier[0] if recording is not None and earlier else None
         carried = _carried(graph, gone, scene, earlier_pass)
         if carried and not (whole and earlier_pass is None):
-            answer.headline = answer.headline[:-1] + f": {carried[0]} was carried over from before it."
-            answer.fix = (
-                f"{carried[0]} = {carried[0]}.detach() between the steps (or retain_graph=True in the first backward, if the gradient is to go that far)"
-            )
+            what, place = carried[0]
+            answer.headline = answer.headline[:-1] + f": {what} was carried over from before it."
+            if _only_through(graph, place):
+                answer.fix = (
+                    f"compute {what} again before each backward, or retain_graph=True in the first; where the first need not reach behind {what}, "
+                    f"give it {what}.detach()"
+                )
+            else:
+                h = what if " " not in what else "h"
+                answer.fix = f"{h} = {h}.detach() between the steps, of a tuple each (or retain_graph=True in the first, if the gradient is to go that far)"
+        elif recording is not None:
+            answer.fix = "one backward of the sum, (loss_a + loss_b).backward(); or retain_graph=True in the first; or compute the forward again"
         answer.details.append(f"{len(gone)} of {len(graph.nodes)} nodes of {name or 'the graph'} have been freed")
     return answer
 
 
-def _carried(graph: Graph, gone: list[Any], scene: Scene, earlier: Any) -> list[str]:
-    """The tensors that were carried over: made before the earlier backward, and used after it; or the user's whose node alone is freed."""
+def _carried(graph: Graph, gone: list[Any], scene: Scene, earlier: Any) -> list[tuple[str, Any]]:
+    """What was carried over, with its node: made before the earlier backward, and used after it; or the user's tensors whose node alone is freed."""
     freed = set(gone)
-    found = []
+    found: list[tuple[str, Any]] = []
     recording = scene.recording
     if earlier is not None and recording is not None:
         for node in graph.nodes:
             call = recording.of_node(node)
-            for below, _ in graph.edges[node] if call is not None and call.index >= earlier.after else ():
-                older = recording.of_node(below) if below is not None and engines.variable(below) is None else None
-                if older is not None and older.index < earlier.after and older.results and older.results[0].tensor is not None:
-                    found.append(scene.names.of(older.results[0].tensor))
+            for edge in graph.edges[node] if call is not None and call.index >= earlier.after else ():
+                older = recording.of_node(edge[0]) if edge[0] is not None and engines.variable(edge[0]) is None else None
+                if older is not None and older.index < earlier.after:
+                    made = [r.tensor for r in older.results if r.tensor is not None]
+                    t = next((t for t in made if engines.edge(t) == edge), None)
+                    found.append(((scene.names.get(t) if t is not None else "") or f"what {older.name} gave at {older.where}", edge[0]))
         return found
     for name, t in scene.names.tensors:
         place = graph.node_of(t) if t.requires_grad and not t.is_leaf else None
         if place is not None and _under(graph, place[0], freed) and any(u not in freed for u, _ in graph.users.get(place[0], ())):
-            found.append(name)
+            found.append((name, place[0]))
     return found
+
+
+def _only_through(graph: Graph, place: Any) -> bool:
+    """Whether some leaf is reached through one node only, so that a detach there would cut it off."""
+    stack, done = [start[0] for start in graph.starts if start is not None], {place}
+    while stack:
+        node = stack.pop()
+        if node not in done:
+            done.add(node)
+            stack += [below for below, _ in graph.edges.get(node, ()) if below is not None]
+    return any(engines.variable(node) is not None and node not in done for node in graph.nodes)
 
 
 def _under(graph: Graph, node: Any, freed: set[Any]) -> bool:
@@ -240,7 +333,7 @@ def _modified(scene: Scene, match: Any, node: Any) -> Verdict:
     line = writes[-1].where if writes else ""
     note = next((n for n in getattr(scene.error, "__notes__", []) if "the last write was at" in n), "")
     if not line and note:
-        line = note.partition("the last write was at ")[2].rpartition("/")[2].partition(" in ")[0]
+        line = note.partition("the last write was at ")[2].rpartition("/")[2].partition(" in ")[0].replace("None", "")
     saver = called(victim) if victim is not None else "an operation"
     answer = Verdict(
         "in place",
@@ -252,11 +345,26 @@ def _modified(scene: Scene, match: Any, node: Any) -> Verdict:
     )
     if maker is not None:
         answer.details.append(f"saved by: {maker.line}")
-        answer.details += [f"written by: {w.line}" for w in writes[-4:]]
+        answer.details += dict.fromkeys(f"written by: {w.line}" for w in writes[-4:])
         if writes:
-            answer.fix = rewrite(writes[-1]) or answer.fix
+            target = writes[-1].inputs[0].tensor
+            if tensor is not None and target is not tensor and writes[-1].name != "step":
+                whole = tensor.numel() >= target.numel()
+                answer.fix = (
+                    f"write into a copy: {what or 'x'} = {what or 'x'}.clone() before {writes[-1].where}"
+                    if whole
+                    else "read a copy of the part that is kept, x[k].clone(); or collect the values in a list, and torch.stack them"
+                )
+                if not what:
+                    answer.headline = answer.headline.replace("a tensor", f"a part of {scene.names.get(target) or 'a tensor'}", 1)
+            else:
+                answer.fix = rewrite(writes[-1]) or answer.fix
         if writes and writes[-1].name == "step":
             answer.fix = "run backward before optimizer.step(), or compute the forward again after it"
+            again = any(c.place == maker.place and c.index > writes[-1].index for c in recording.calls) if recording is not None else False
+            if again:  # the line that saved it has run once more since: what is left of its first run was carried over
+                answer.cause += "; that part of the graph is of an earlier step, kept by retain_graph=True"
+                answer.fix = "detach what is carried over from one step to the next (h = h.detach()) instead of retain_graph=True"
     else:
         answer.unknown.append("the lines that saved and wrote it: run the forward inside see.record()")
     return answer
@@ -264,6 +372,8 @@ def _modified(scene: Scene, match: Any, node: Any) -> Verdict:
 
 def rewrite(call: Any) -> str:
     """The out-of-place form of a line that writes in place."""
+    if call.kwargs and call.kwargs.get("inplace"):
+        return f"inplace=False in {call.module or call.name}, which is the default: {call.name}(x)"
     text = re.sub(r"\s+#.*$", "", call.line.partition(": ")[2])
     m = re.match(r"(\w+)\s*([+\-*/])=\s*(.+)$", text)
     if m:
@@ -322,7 +432,7 @@ def _not_used(scene: Scene, match: Any, node: Any) -> Verdict:
 
     text = str(scene.error)
     index = int(m.group(1)) if (m := re.search(r"at index (\d+)", text)) else 0
-    tensors = scene.named_in_line() or scene.tensors()
+    tensors = scene.tensors() if scene.call is not None else scene.named_in_line()
     roots = [(n, t) for n, t in tensors if t.requires_grad and not t.is_leaf]
     if not roots:
         return Verdict("unused", f"{text.partition('.')[0]}, at {scene.where}.", where=scene.line)
@@ -333,7 +443,8 @@ def _not_used(scene: Scene, match: Any, node: Any) -> Verdict:
         return Verdict("unused", f"the tensor at index {index} at {scene.where} is not part of the graph of {name}.", where=scene.line)
     victim, t = lost[0]
     inner = _unreached(t, victim or scene.names.of(t), root, name or "the output", scene.recording, scene.names)
-    inner.headline = f"{victim or scene.names.of(t)} (index {index}) was not used in {name or 'the output'}: " + inner.headline.partition(": ")[2]
+    said = inner.headline.partition(": ")[2].removeprefix(f"not connected to {name or 'the output'}: ")
+    inner.headline = f"{victim or scene.names.of(t)} (index {index}) was not used in {name or 'the output'}: {said}"
     inner.fix += "; allow_unused=True gives None for it" if inner.fix else "allow_unused=True gives None for it"
     return inner
 
@@ -402,8 +513,9 @@ def _anomaly(scene: Scene, match: Any, node: Any) -> Verdict:
             answer = why(leaf, root, recording=scene.recording, names={scene.names.of(leaf): leaf})
             if answer.kind == "nonfinite" or answer.value is not None and "NaN" in answer.headline:
                 return answer
-        from .gradients import Sight, arithmetic, first_bad
+        from .gradients import Sight
         from .graph import walk
+        from .nonfinite import arithmetic, first_bad
 
         graph = Graph([root])
         sight = Sight(graph, walk(graph, recording=scene.recording), scene.recording, scene.names)
@@ -419,6 +531,8 @@ def _anomaly(scene: Scene, match: Any, node: Any) -> Verdict:
 
 
 HANDLERS = [
+    (r"NoneType", _of_none),
+    (r"'(?:numpy\.)?(float|int|complex|float32|float64|ndarray)' object has no attribute '(?:backward|grad|requires_grad)'", _number),
     (r"Can't call numpy\(\) on Tensor that requires grad", _numpy),
     (
         r"a (?:view of a )?leaf Variable that requires grad is being used in an in-place operation|"

@@ -21,15 +21,14 @@ import glassgrad
 
 from ..graph.modes import mode
 from . import engines
-from .calls import LOOKS, Call, Pass, Seen, _version, plain_name
+from .calls import FLAGS, HOOKS, LOOKS, Call, Pass, Seen, _version, plain_name
 from .stat import Stat
 from .watch import Watch
 
 KEY = "glassgrad.see"  # in a node's metadata: which recording, which of its calls made the node, and which node of that call it is
 NAMES: dict[str, str] = {}  # what calls are commonly called, as far as it was asked for
 NESTED = (list, tuple, dict)
-SETS = frozenset(("grad=", "requires_grad=", "data="))
-FLAGS = frozenset(("grad=", "requires_grad=", "requires_grad_"))  # end like a write, and are none
+SETS = HOOKS | {"grad=", "requires_grad=", "data="}
 TARGET = re.compile(r"((?:self\.)?\w+)\s*(?::[^=]+)?=(?!=)")
 CHANCE = frozenset(
     """dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout rrelu bernoulli multinomial normal rand_like randn_like
@@ -50,7 +49,7 @@ class Recording:
         self.values, self.limit, self.bytes = values == "all", limit, int(megabytes * 2**20)
         self.calls: deque[Call] = deque()
         self.passes: list[Pass] = []
-        self.sets: list[tuple[str, Any, Any, int]] = []  # settings of .grad, .data, .requires_grad: name, tensor, place, call number
+        self.sets: list[tuple[str, Any, Any, int]] = []  # settings of .grad, .data, .requires_grad, and hooks: name, tensor, place, call number
         self.forgotten = 0
         self.cost = self.elapsed = 0.0
         self.held = 0
@@ -64,6 +63,7 @@ class Recording:
         self.paths: dict[int, str] = {}
         self.roots: dict[str, Any] = {}  # the outermost modules that were called, by their names
         self.named: dict[int, str] = {}  # names of tensors, by id, read off the user's modules and variables
+        self.stepped: set[int] = set()  # by id: what is in an optimizer that stepped
         self.leaf_hooks: dict[int, Any] = {}
         self.handles: list[Any] = []
         self.thread = threading.get_ident()
@@ -86,6 +86,8 @@ class Recording:
             name = args[0].__name__  # of a Function: its own name
         elif name in ("backward", "grad"):
             self.mark()
+        elif name == "zero_grad":
+            self._cleared(args[0])
         tensors, note = self.tensors, self._input
         inputs = []
         known = self.seen
@@ -97,6 +99,8 @@ class Recording:
                 inputs += [note(t) for t in engines.flat(a)]
         place, module = self._scene()
         first = inputs[0].tensor if inputs else None
+        if self.unmarked and inputs and inputs[0].tracked and (name[-1] == "_" and name not in FLAGS or kwargs.get("inplace") or "out" in kwargs):
+            self.mark()  # what is written gets another node: the one that it had is told now
         enabled = True if first is None else mode.grad if isinstance(first, glassgrad.Tensor) else self.enabled()
         call = Call(name, place, enabled, module, inputs)
         if not enabled:
@@ -194,7 +198,8 @@ class Recording:
             return place, ""
         path = self.paths.get(id(inner))
         if path is None:
-            self._root(outer)
+            if id(outer) not in self.paths:
+                self._root(outer)
             path = self.paths.get(id(inner), type(inner).__name__)
         return place, path
 
@@ -203,9 +208,12 @@ class Recording:
         waiting, self.unmarked = self.unmarked, []
         for call in waiting:
             for t in results if results is not None else [r.tensor for r in call.results]:
-                node = t.grad_fn if t is not None and t.requires_grad else None
-                if node is not None:
-                    self._mark(node, call)
+                try:
+                    node = t.grad_fn if t is not None and t.requires_grad else None
+                    if node is not None:
+                        self._mark(node, call)
+                except RuntimeError:  # a view that was made in no_grad() refuses to say what it comes from
+                    continue
 
     def _mark(self, node: Any, call: Call) -> None:
         """The nodes of one call; there are several if the call is made of several operations."""
@@ -227,6 +235,9 @@ class Recording:
 
     def _hook_leaf(self, leaf: Any) -> None:
         me, key = self._self, id(leaf)
+        frame = engines.users_frame(2) if key not in self.named else None
+        if frame is not None:
+            self.named.update((key, name) for name, value in engines.variables(frame).items() if value is leaf and not name.startswith("_"))
 
         def arrived(grad: Any) -> None:
             recording = me()
@@ -264,12 +275,18 @@ class Recording:
             keep = (lambda g: g) if self.values else (lambda g: None if g is None else Stat.of(g))
             now.flows[place] = tuple(map(keep, gradients)), tuple(map(keep, arrived))
 
+    def _cleared(self, owner: Any) -> None:
+        """A zero_grad of an optimizer or a module: a setting of each gradient."""
+        place = engines.users_place()
+        self.sets += [("grad=", self._input(p), place, self.next) for p in engines.parameters(owner) if p.grad is not None]
+
     def _stepped(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """An optimizer's step: a write into all of its parameters."""
         if threading.get_ident() != self.thread:
             return
         call = Call("step", engines.users_place(), False, "", [])
-        call.inputs += [self._new(p, None) for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        self.stepped.update(map(id, engines.parameters(optimizer)))
+        call.inputs += [self._new(p, None) for p in engines.parameters(optimizer) if p.grad is not None]
         call.writes, call.index = True, self.next
         self.next += 1
         self.calls.append(call)
@@ -284,6 +301,12 @@ class Recording:
             self.paths[id(inner)] = f"{name}.{path}" if path else name
         for path, parameter in module.named_parameters():
             self.named.setdefault(id(parameter), f"{name}.{path}")
+        for path, held in engines.unregistered(module).items():
+            if engines.is_tensor(held):
+                self.named.setdefault(id(held), f"{name}.{path}")
+            else:
+                self.paths.update((id(m), f"{name}.{path}.{inner}".rstrip(".")) for inner, m in held.named_modules())
+                self.named.update((id(p), f"{name}.{path}.{inner}") for inner, p in held.named_parameters())
 
     def _forget(self) -> None:
         call = self.calls.popleft()
@@ -398,9 +421,10 @@ class Recording:
         call = seen.call if seen is not None and seen.tensor is tensor else None
         if call is None or call.place is None:
             return ""
-        match = TARGET.match(call.line.partition(": ")[2])
-        if not match or len(call.results) != 1:
-            return ""
+        text = call.line.partition(": ")[2]
+        match = TARGET.match(text)
+        if not match or len(call.results) != 1 or seen.leaf and call.name.strip("_") not in text and "Parameter(" not in text:  # type: ignore[union-attr]
+            return ""  # a leaf that something made by the way: a layer its weight
         code, at = call.place
         for index in range(call.index + 1, call.index + 200):
             after = self.call(index)
@@ -489,9 +513,7 @@ class record(contextlib.AbstractContextManager[Recording]):
         Recording.last = r = self.recording
         r.thread = threading.get_ident()
         self.began = time.perf_counter()
-        self.hooks = [
-            importlib.import_module(e.__name__ + ".optim.optimizer").register_optimizer_step_post_hook(r._stepped) for e in engines.engines()
-        ]
+        self.hooks = [importlib.import_module(e.__name__ + ".optim.optimizer").register_optimizer_step_post_hook(r._stepped) for e in engines.engines()]
         self.watch = Watch(r.see)
         self.watch.__enter__()
         return r

@@ -35,9 +35,7 @@ def to_html(title: str, verdicts: Sequence[Verdict], drawing: Any = None, traceb
     """One page: the title, what a traceback says, each verdict, the drawing."""
     cards = []
     for v in verdicts:
-        rows = "".join(
-            f"<dt>{html.escape(label)}</dt><dd{' class=code' if label == 'where' else ''}>{html.escape(text)}</dd>" for label, text in v.rows()
-        )
+        rows = "".join(f"<dt>{html.escape(label)}</dt><dd{' class=code' if label == 'where' else ''}>{html.escape(text)}</dd>" for label, text in v.rows())
         look = "good" if v.kind in GOOD else "mild" if v.kind in MILD else ""
         cards.append(f'<article class="{look}"><h2>{html.escape(v.headline)}</h2><dl>{rows}</dl></article>')
     said = f"<pre>{html.escape(traceback)}</pre>" if traceback else ""

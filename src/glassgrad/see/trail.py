@@ -6,8 +6,10 @@ from collections import deque
 from typing import Any
 
 from . import engines
-from .calls import FACTORIES, LOOKS, Call, Seen
+from .calls import FACTORIES, FLAGS, LOOKS, Call, Seen
 from .record import Recording
+
+ARRAYS = frozenset("numpy tolist __array__ array_ufunc".split())
 
 
 class Back:
@@ -22,26 +24,35 @@ class Back:
         while queue:
             seen = queue.popleft()
             call = seen.call
-            if call is None or not call.inputs and (call.name not in FACTORIES or call.name == "from_numpy"):
-                shared = _array_of(recording, seen)
+            if call is None or not call.inputs:
+                if call is not None and call.index in done:
+                    continue
+                done |= {call.index} if call is not None else set()
+                shared, look = before(recording, seen)
                 if shared is not None:
                     queue.append(shared)
                 else:
                     self.sources.append(seen)
-            elif call.index in done:
-                continue
-            elif call.name in FACTORIES and not call.inputs:
+                    self.looks += [look] if look is not None else []
+            elif call.index not in done:
                 done.add(call.index)
-                self.sources.append(seen)
-                look = _look_before(recording, call)
-                if look is not None:
-                    self.looks.append(look)
-            else:
-                done.add(call.index)
-                if call.cuts:
+                if call.cuts or not seen.tracked and any(r is seen for r in call.results) and call.ends([seen]):
                     self.cuts.append(call)
                 else:
                     queue.extend(call.inputs)
+
+
+def before(recording: Recording, seen: Seen) -> tuple[Seen | None, Call | None]:
+    """What a tensor without inputs was made of, outside of any graph: the tensor whose array it is, or the call that gave the number or array."""
+    call = seen.call
+    if call is None or call.name not in FACTORIES or call.name == "from_numpy":
+        shared = _array_of(recording, seen)
+        if shared is not None:
+            return shared, None
+    if call is None and seen.tensor is not None and engines.borrows(seen.tensor):  # PyTorch's from_numpy is seen by nobody
+        call = next((c for c in recording.calls if any(s is seen for s in c.inputs)), None)
+        return None, look_before(recording, call.index, ARRAYS) if call is not None else None
+    return None, look_before(recording, call.index) if call is not None and call.name in FACTORIES else None
 
 
 def _array_of(recording: Recording, seen: Seen) -> Seen | None:
@@ -57,9 +68,9 @@ def _array_of(recording: Recording, seen: Seen) -> Seen | None:
     return None
 
 
-def _look_before(recording: Recording, factory: Call) -> Call | None:
-    """The last time before `factory` that a tracked value left the graph as a number or an array."""
-    looks = [c for c in recording.calls if c.index < factory.index and c.name in LOOKS and c.inputs][-20:]
+def look_before(recording: Recording, index: int, names: frozenset[str] = LOOKS) -> Call | None:
+    """The last time before a call that a tracked value left the graph as a number or an array."""
+    looks = [c for c in recording.calls if c.index < index and c.name in names and c.inputs][-20:]
     for look in reversed(looks):
         if look.cuts:
             return look
@@ -69,31 +80,57 @@ def _look_before(recording: Recording, factory: Call) -> Call | None:
     return None
 
 
-class Onward:
-    """What became of a tensor: the calls that used it or what was made of it, and those among them that cut."""
+def upstream(recording: Recording, tensor: Any) -> set[int]:
+    """The numbers of the calls that a tensor was computed by."""
+    seen = recording.of_tensor(tensor)
+    found: set[int] = set()
+    stack = [seen] if seen is not None else []
+    while stack:
+        seen = stack.pop()
+        call = seen.call
+        if call is not None and call.index in found:
+            continue
+        found |= {call.index} if call is not None else set()
+        if call is not None and call.inputs:
+            stack += call.inputs
+        else:
+            shared, look = before(recording, seen)
+            stack += [shared] if shared is not None else look.inputs[:1] if look is not None else []
+            found |= {look.index} if look is not None else set()
+    return found
 
-    def __init__(self, recording: Recording, tensor: Any):
+
+ARITHMETIC = frozenset("add sub mul div pow full clamp where".split())
+
+
+class Onward:
+    """What became of a tensor: the calls that used it, the last that kept its trace, and those that cut it off from what the loss was computed from."""
+
+    def __init__(self, recording: Recording, tensor: Any, loss: Any):
         self.uses: list[Call] = []
-        self.cuts: list[Call] = []
         self.last: Call | None = None
-        mine: set[int] = set()
+        cuts: list[Call] = []
+        made: set[int] = set()
         for call in recording.calls:
-            hit = [s for s in call.inputs if s.tensor is tensor or id(s) in mine or s.call is not None and ("call", s.call.index) in self._made]
-            if not hit or call.name in ("backward", "grad=", "requires_grad=", "grad", "step") or call.writes and call.inputs[0].tensor is tensor:
+            hit = [s for s in call.inputs if s.tensor is tensor or s.call is not None and s.tracked and s.call.index in made]
+            if not hit or call.name in FLAGS or call.name in ("backward", "step") or call.writes and call.inputs[0].tensor is tensor:
                 continue  # a write into it is an initialisation or an update
             if any(s.tensor is tensor for s in hit):
                 self.uses.append(call)
-            if call.cuts:
-                self.cuts.append(call)
-                continue
-            tracked = [r for r in call.results if r.tracked]
-            if tracked:
-                self._made.add(("call", call.index))
-                mine.update(id(r) for r in tracked)
+            if call.cuts or any(not r.tracked for r in call.results):
+                cuts.append(call)
+            if not call.cuts and any(r.tracked for r in call.results):
+                made.add(call.index)
                 self.last = call
+        wanted = upstream(recording, loss)
+        users = [c for c in recording.calls if c.index in wanted]
+        lost = {s.call.index for c in users for s in c.inputs if s.call is not None and (s.call.cuts or not s.tracked)}
+        self.cuts = [
+            c for c in cuts if c.index in lost or c.cuts and c.index in wanted or c.name in LOOKS and any(_took(u, c) for u in users)
+        ]  # fmt: skip
 
-    @property
-    def _made(self) -> set[Any]:
-        if not hasattr(self, "_calls"):
-            self._calls: set[Any] = set()
-        return self._calls
+
+def _took(call: Call, look: Call) -> bool:
+    """Whether a call took the number that an earlier one read: `other * w.item()`."""
+    value = look.inputs[0].value() if call.index > look.index and call.name in ARITHMETIC else None
+    return value is not None and value.numel() == 1 and any(type(a) in (int, float) and a == engines.array(value).item() for a in call.args)

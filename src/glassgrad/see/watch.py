@@ -27,7 +27,7 @@ _lock = threading.RLock()
 # What only asks about a tensor: not an operation, and nothing that a gradient could be lost in.
 ASKS = frozenset(
     """dim size stride numel nelement ndimension is_contiguous is_floating_point is_complex is_signed is_inference is_conj is_neg element_size data_ptr
-    storage_offset untyped_storage storage register_hook register_post_accumulate_grad_hook retain_grad is_tensor is_nonzero is_same_size get_device
+    storage_offset untyped_storage storage retain_grad is_tensor is_nonzero is_same_size get_device
     manual_seed seed initial_seed get_rng_state set_rng_state set_printoptions get_default_dtype set_default_dtype result_type typename broadcast_shapes
     is_shared share_memory_ numpy_dtype _accumulate _is_view is_set_to has_names refine_names dim_order _make_subclass __hash__ __dir__ __repr__ __str__
     __format__ __len__ __deepcopy__ __reduce__ __reduce_ex__ __setstate__ __getstate__ is_grad_enabled set_grad_enabled _set_grad_enabled __class__
@@ -123,6 +123,8 @@ def _ours() -> dict[str, Any]:
                 add(name + "=", value.fset)
         else:
             add(name, value)
+    for name in later.FUNCTIONS:
+        add(name, getattr(glassgrad, name))
     for space in ("", ".nn.functional", ".linalg", ".special"):
         for name, value in vars(importlib.import_module("glassgrad" + space)).items():
             if not name.startswith("_") and getattr(value, "__module__", "").startswith("glassgrad"):
@@ -136,6 +138,8 @@ def _python_functions() -> dict[str, Any]:
     for engine in engines.engines():
         found["apply#" + engine.__name__] = engine.autograd.Function.__dict__["apply"].__func__
         found["backward#" + engine.__name__], found["grad#" + engine.__name__] = engine.autograd.backward, engine.autograd.grad
+        for owner in (engine.optim.Optimizer, engine.nn.Module):
+            found[f"zero_grad#{owner.__module__}.{owner.__name__}"] = owner.__dict__["zero_grad"]
         clip = sys.modules.get(engine.__name__ + ".nn.utils.clip_grad")
         for name in ("clip_grad_norm_", "clip_grad_value_"):
             function = getattr(clip, name, None)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import engines, gradients, raised
-from .calls import FACTORIES, Call, Seen, said
+from . import engines, gradients, nonfinite, raised
+from .calls import standing
+from .cuts import RECORD, cut_verdict, how_of, leaf_root, untracked, update_fix
 from .gradients import Sight
 from .graph import Graph, flows_of, is_freed, is_modified, kept_bytes
+from .hints import hints
 from .knowledge import COPIES, called
 from .names import Names
 from .record import Recording, latest
 from .stat import Stat, values
-from .trail import Back, Onward
+from .steps import BETWEEN, accumulated, cleared, not_stepped, parts_of
+from .trail import Onward, upstream
 from .verdict import Verdict
-
-RECORD = "lines and cuts: run the forward inside `with see.record():`"
+from .zero import zero
 
 
 def why(x: Any, loss: Any = None, *, recording: Recording | None = None, names: dict[str, Any] | None = None) -> Verdict:
@@ -53,15 +55,15 @@ def why(x: Any, loss: Any = None, *, recording: Recording | None = None, names: 
 
 
 def _tensor(t: Any, loss: Any, recording: Recording | None, names: Names) -> Verdict:
+    if standing(t) == (False, False):
+        return Verdict("in place", "the tensor is a view that was made under no_grad(), and its base was written since: no graph may use it any more.",
+                       fix="make the view again, after the write")  # fmt: skip
     name = names.get(t) or ("the leaf" if t.is_leaf else "the tensor")
     if not t.requires_grad:
         return untracked(t, name, recording, names)
-    seen = recording.of_tensor(t) if recording is not None else None
-    if t.is_leaf and seen is not None and seen.call is not None and _made_by_hand(seen):
-        return _fixed_by_hand(t, name, seen, recording, names)
     loss = find_loss(t, loss, recording, names)
-    if loss is t and not t.is_leaf:
-        return _root(t, name, recording, names)
+    if loss is t:
+        return leaf_root(t, name, recording, names) if t.is_leaf else _root(t, name, recording, names)
     if loss is None:
         return _no_loss(t, name, recording)
     graph = Graph([loss]) if loss.requires_grad else None
@@ -71,160 +73,6 @@ def _tensor(t: Any, loss: Any, recording: Recording | None, names: Names) -> Ver
             return _unreached(t, name, loss, names.of(loss, "the loss"), recording, names)
         return _left_over(t, name, names.of(loss, "the loss"), recording, names)
     return _reached(t, name, loss, graph, place, recording, names)
-
-
-def _maker(seen: Seen) -> Call | None:
-    """The call that computed a tensor, before it was told to require grad."""
-    call: Call | None = seen.call
-    while call is not None and call.name in ("requires_grad_", "requires_grad"):
-        call = call.inputs[0].call if call.inputs else None
-    return call
-
-
-def _made_by_hand(seen: Seen) -> bool:
-    """Whether a leaf was computed, untracked, and then told to require grad."""
-    call = _maker(seen)
-    return call is not None and call.name not in FACTORIES and bool(call.inputs) and not call.writes
-
-
-# ------------------------------------------------------------------------------------------------ no graph
-def untracked(t: Any, name: str, recording: Recording | None, names: Names) -> Verdict:
-    """Why a tensor has no graph: where it was cut, or that nothing it came from requires grad."""
-    seen = recording.of_tensor(t) if recording is not None else None
-    frozen = t.is_leaf and type(t).__name__ == "Parameter"
-    if seen is not None and seen.call is not None:
-        back = Back(recording, seen)  # type: ignore[arg-type]
-        if back.cuts:
-            return cut_verdict(name, back.cuts, names)
-        if back.looks:
-            look = back.looks[-1]
-            return Verdict(
-                "cut",
-                f"{name} has no gradient: its graph ends at {look.cuts} ({look.where}), where the value left as a plain number.",
-                "a number or an array has no graph; a tensor made of it is a new leaf",
-                look.line,
-                "compute with the tensor itself",
-            )
-        if seen.call.name not in FACTORIES or seen.call.inputs:
-            leaves = [s for s in back.sources if s.tensor is not None]
-            stopped = [s for s in leaves if type(s.tensor).__name__ == "Parameter"]
-            said = ", ".join(dict.fromkeys(names.of(s.tensor) for s in (stopped or leaves)[:6]))
-            if stopped:
-                return Verdict(
-                    "frozen",
-                    f"{name} has no gradient: every parameter it depends on is frozen ({said}).",
-                    "requires_grad is False on each",
-                    seen.call.line,
-                    "p.requires_grad_(True) before the forward",
-                )
-            return Verdict(
-                "cut",
-                f"{name} has no gradient: nothing it was computed from requires grad ({said or 'constants only'}).",
-                "operations are tracked only from a leaf with requires_grad=True on",
-                seen.call.line,
-                "make the leaf with requires_grad=True before computing with it",
-            )
-    if frozen:
-        return Verdict(
-            "frozen",
-            f"{name}.grad is None: it is frozen (requires_grad is False).",
-            "no gradient is computed for it",
-            _set_line(t, recording),
-            f"{name}.requires_grad_(True) before the forward, if it is to learn",
-        )
-    kind = str(t.dtype).rpartition(".")[2]
-    if not kind.startswith(("float", "bfloat", "complex")):
-        return Verdict(
-            "cut",
-            f"{name} cannot have a gradient: its dtype is {kind}.",
-            "a derivative needs values that can move a little",
-            "",
-            "x.float(); what made the integers (argmax, a comparison, a cast) has no derivative",
-        )
-    answer = Verdict(
-        "untracked",
-        f"{name} has no gradient: it does not require grad and has no grad_fn.",
-        "it is a leaf that was not made with requires_grad=True; or it was computed under no_grad(), by detach(), .data or .item(), "
-        "or from leaves none of which requires grad",
-        "",
-        "make the leaf with requires_grad=True before computing with it",
-    )
-    if seen is None:
-        answer.unknown.append(RECORD)
-    return answer
-
-
-def _set_line(t: Any, recording: Recording | None) -> str:
-    if recording is None:
-        return ""
-    places = [place for kind, seen, place, _ in recording.sets if kind == "requires_grad=" and seen.tensor is t]
-    return said(places[-1]) if places else ""
-
-
-FIXES = {
-    "detach()": "leave out detach() where the gradient is to go through",
-    ".data": "leave out .data: it is detach() without the safety; for an update use no_grad()",
-    "no_grad()": "compute it outside no_grad()",
-    "inference_mode()": "compute it outside inference_mode()",
-    "reentrant checkpoint": "checkpoint(..., use_reentrant=False), or give it an input that requires grad",
-}
-
-
-def cut_verdict(name: str, cuts: list[Call], names: Names) -> Verdict:
-    """The verdict on a tensor whose graph was cut."""
-    cut = cuts[0]
-    tracked = next((s for s in cut.inputs if s.tracked), None)
-    last = (
-        ""
-        if tracked is None
-        else tracked.call.line
-        if tracked.call is not None
-        else f"the leaf {names.of(tracked.tensor) if tracked.tensor is not None else 'that it starts from'}"
-    )
-    reason = cut.cuts
-    fix = FIXES.get(reason, "")
-    if not fix:
-        if cut.name in ("argmax", "argmin", "max", "topk", "sort", "argsort"):
-            fix = "argmax has no derivative: train on the scores themselves (cross_entropy on logits), use softmax for a soft choice, or gumbel_softmax"
-        elif "booleans" in reason or cut.name in ("gt", "lt", "ge", "le", "eq", "ne"):
-            fix = "a comparison has no derivative: use a soft one, such as torch.sigmoid(k * (a - b)); or a loss on the scores"
-        elif "integers" in reason:
-            fix = "a cast to integers has no derivative: keep floating values for the loss"
-        elif reason.startswith("."):
-            fix = "compute with the tensor itself, not with the number or array taken from it"
-        else:
-            fix = "use an operation that has a derivative"
-    answer = Verdict(
-        "cut", f"{name} has no gradient: cut by {reason} at {cut.where or 'an unknown line'}.", "what comes after is a constant for autograd", cut.line, fix
-    )
-    if reason == "reentrant checkpoint":
-        answer.cause = "a reentrant checkpoint runs without a graph, and gets one only if one of its tensor inputs requires grad: here none does"
-    if last:
-        answer.details.append(f"last tracked: {last}")
-    answer.details.append(f"first untracked: {cut.line}")
-    answer.details += [f"cut also by {c.cuts}: {c.line}" for c in cuts[1:4]]
-    return answer
-
-
-def _fixed_by_hand(t: Any, name: str, seen: Seen, recording: Any, names: Names) -> Verdict:
-    call = _maker(seen)
-    start = next((r for r in (call.results if call is not None else [])), seen)
-    back = Back(recording, start)
-    answer = Verdict(
-        "cut",
-        f"{name} was told to require grad after it was computed: it is a leaf now, and backward reaches only {name} itself.",
-        "requires_grad = True does not bring back the graph; the parameters get no gradient",
-        call.line if call is not None else "",
-        "remove it, and mend what cut the graph",
-    )
-    if back.cuts:
-        inner = cut_verdict(name, back.cuts, names)
-        answer.headline = (
-            f"{name} was told to require grad after {back.cuts[0].cuts} at {back.cuts[0].where} had cut its graph: backward reaches only {name} itself."
-        )
-        answer.where, answer.fix = inner.where, f"remove requires_grad = True, and mend the cut: {inner.fix}"
-        answer.details += inner.details
-    return answer
 
 
 # ------------------------------------------------------------------------------------------------ which loss
@@ -269,7 +117,8 @@ def _no_loss(t: Any, name: str, recording: Recording | None) -> Verdict:
         answer.kind = "intermediate"
         answer.headline = f"{name} is an intermediate result (not a leaf): its gradient is not stored."
         answer.fix = f"{name}.retain_grad() before backward keeps it; or ask for it: see.why({name}, loss)"
-    answer.unknown.append("which loss: give it, or record the run")
+    if recording is None:
+        answer.unknown.append("which loss: give it, or record the run")
     return answer
 
 
@@ -280,7 +129,7 @@ def _root(t: Any, name: str, recording: Recording | None, names: Names) -> Verdi
     s = Stat.of(t)
     start = graph.starts[0]
     if not s.finite and start is not None:
-        return gradients.not_finite(Sight(graph, flows_of(graph, recording), recording, names), start[0], name, t)
+        return nonfinite.not_finite(Sight(graph, flows_of(graph, recording), recording, names), start[0], name, t)
     answer = Verdict("root", f"{name} = {s} is where a backward starts: {len(graph.leaves())} leaves are reached through {len(graph.nodes)} nodes.")
     if len(tuple(t.shape)):
         answer.fix = f"backward() needs a number: {name}.sum() or .mean(), or gradient= of shape {list(t.shape)}"
@@ -299,10 +148,9 @@ def _unreached(t: Any, name: str, loss: Any, loss_name: str, recording: Recordin
         inner = untracked(loss, loss_name, recording, names)
         return Verdict("cut", f"{name}{grad} is None: {inner.headline}", inner.cause, inner.where, inner.fix, inner.details, inner.unknown)
     start = f"{name}{grad} is None: not connected to {loss_name}"
-    seen = recording.of_tensor(loss) if recording is not None and loss.is_leaf else None
-    if seen is not None and seen.call is not None and _made_by_hand(seen):
-        inner = _fixed_by_hand(loss, loss_name, seen, recording, names)
-        return Verdict("cut", f"{start}: {inner.headline}", inner.cause, inner.where, inner.fix, inner.details)
+    if loss.is_leaf:
+        inner = leaf_root(loss, loss_name, recording, names)
+        return Verdict("cut", f"{name}{grad} is None: {inner.headline}", inner.cause, inner.where, inner.fix, inner.details)
     if recording is None or recording.of_tensor(loss) is None:
         return Verdict(
             "unused",
@@ -312,40 +160,62 @@ def _unreached(t: Any, name: str, loss: Any, loss_name: str, recording: Recordin
             "use it in the forward, or take it out of the optimizer",
             unknown=[RECORD],
         )
-    onward = Onward(recording, t)
-    if not onward.uses:
-        answer = Verdict(
+    onward = Onward(recording, t, loss)
+    whole = Graph([loss])
+    behind = [] if t.is_leaf else [leaf for leaf in Graph([t]).leaves() if whole.node_of(leaf) is not None]
+    if behind:
+        source = names.of(behind[0])
+        return Verdict(
             "unused",
-            f"{start}: no operation used it.",
+            f"{start}: it was computed from {source} at {_made_at(t, recording)}, and {loss_name} was computed from {source} without it.",
+            "an operation gives a new tensor: only what is computed from that one depends on it",
+            onward.uses[-1].line if onward.uses else "",
+            f"compute {loss_name} from {name}; or ask for the gradient of {source}, and take its part",
+        )
+    last = onward.last
+    if last is None and not onward.cuts:
+        twin = _twin(t, recording, names)
+        return Verdict(
+            "unused",
+            f"{start}: no operation used it{twin}.",
             "what is not used has no gradient",
             "",
             "use it in the forward, or take it out of the optimizer; DistributedDataParallel: find_unused_parameters=True",
         )
-        twin = _twin(t, recording, names)
-        if twin:
-            answer.details.append(twin)
-        return answer
-    if onward.cuts and (onward.last is None or onward.cuts[-1].index >= onward.last.index):
+    derived = next((c for c in recording.calls if c.name == "grad" and c.index in upstream(recording, loss) and any(s.tensor is t for s in c.inputs)), None)
+    if derived is not None and not onward.cuts:
+        return Verdict(
+            "unused",
+            f"{start}: {loss_name} is a derivative by {name}, made at {derived.where}, which does not depend on {name} itself.",
+            f"what was differentiated is linear in {name}: its next derivative is 0",
+            derived.line,
+            "take 0 for it: autograd.grad(..., allow_unused=True, materialize_grads=True); or look for a smooth activation that is missing",
+        )
+    if onward.cuts or last is None:
         cut = onward.cuts[-1]
         inner = cut_verdict(name, [cut], names)
-        return Verdict("cut", f"{start}: the way was cut by {cut.cuts} at {cut.where}.", inner.cause, inner.where, inner.fix, inner.details)
-    last = onward.last
+        return Verdict("cut", f"{start}: the way was {how_of(cut)}.", inner.cause, inner.where, inner.fix, inner.details)
     return Verdict(
         "unused",
-        f"{start}: what was computed from it{' last, at ' + last.where + ',' if last is not None else ''} is not part of {loss_name}.",
+        f"{start}: what was computed from it last, at {last.where}, is not part of {loss_name}.",
         "reachability ends there",
-        last.line if last is not None else onward.uses[-1].line,
+        last.line,
         f"let {loss_name} depend on it, or take it out",
     )
 
 
+def _made_at(t: Any, recording: Recording) -> str:
+    call = recording.of_node(t.grad_fn)
+    return call.where if call is not None else "an unknown line"
+
+
 def _twin(t: Any, recording: Recording, names: Names) -> str:
-    """Another leaf with the same values or an ancestor copy: what was probably used in its place."""
+    """Another leaf of its shape that did get a gradient: what was perhaps used in its place."""
     for key, name in names.names.items():
         other = recording.seen.get(key)
         if other is not None and other.tensor is not None and other.tensor is not t and other.shape == tuple(t.shape) and other.tracked and name:
             if other.tensor.is_leaf and other.tensor.grad is not None:
-                return f"{name}, of the same shape, did get a gradient: perhaps it was used instead"
+                return f"; {name}, of the same shape, got a gradient: perhaps it was used instead"
     return ""
 
 
@@ -368,41 +238,69 @@ def _reached(t: Any, name: str, loss: Any, graph: Graph, place: Any, recording: 
     title = f"{name}.grad" if held is not None or t.is_leaf else f"the gradient of {name}"
     about = held if held is not None else through
     if about is None:
-        return Verdict("zero", f"{title} is None: connected to {loss_name}, but every node on the way sends no gradient (None).", where=sight.line(node))
+        return _sent_nothing(sight, node, title, loss_name)
     s = Stat.of(about) if not isinstance(about, Stat) else about
     if not t.is_leaf:
         return _intermediate(t, name, through, loss_name, sight, node, held)
     if held is None:
-        return _none_but_connected(t, name, through, loss_name, flows, recording)
+        return _none_but_connected(t, name, through, loss_name, sight, node)
     parts = parts_of(t, recording)
     # the answer is about what is held; if that differs from this loss's share, other backwards or the user had a part in it
     if not s.finite:
-        return gradients.not_finite(sight, node, title, about)
+        part = next((p.leaves[id(t)] for p in reversed(parts)), None)
+        if recording is not None and part is not None and all(Stat.all_finite(p.leaves[id(t)]) for p in parts):
+            return nonfinite.spoilt(t, name, part, about, recording, names)
+        return nonfinite.not_finite(sight, node, title, about)
+    bad_loss = nonfinite.loss_is_not(sight, title, loss_name, about)
+    if bad_loss is not None:
+        return bad_loss
     if s.count and s.norm == 0:
         if through is not None and (sight.stat(through) or s).norm > 0 and not parts:
             return Verdict(
                 "zero",
                 f"{title} is 0, but backward from {loss_name} would send {values(through) if not isinstance(through, Stat) else through}: it was zeroed since.",
-                fix="zero_grad() belongs before backward(), not between backward() and step()",
+                fix=BETWEEN,
                 value=about,
             )
-        return gradients.zero(sight, node, title, about)
+        return zero(sight, node, title, about)
     extreme = gradients.size(sight, node, title, about)
     if extreme is not None:
         return extreme
-    if len(parts) > 1:
-        return _accumulated(t, name, parts, about)
-    answer = _as_it_is(t, name, about, recording)
+    idle = not_stepped([(name, t)], name, recording) if type(t).__name__ == "Parameter" else None
+    if recording is not None and len(parts) > 1 and idle is None:
+        return accumulated(t, name, parts, about, recording)
+    answer = _as_it_is(t, name, about, recording) if idle is None else idle
+    for hint in hints(sight):
+        answer.headline = f"{answer.headline.rstrip('.')}; but {hint.headline}"
+        answer.kind, answer.cause, answer.where, answer.fix = hint.kind, hint.cause, hint.where, hint.fix
+        break
     if not flows.failed and through is not None and not isinstance(through, Stat):
         n = len(graph.users.get(node, ()))
         answer.details.append(f"{n} contribution{'s' if n != 1 else ''} from {loss_name}; see.paths({loss_name}, wrt={name}) takes the gradient apart")
     return answer
 
 
+def _sent_nothing(sight: Sight, target: Any, title: str, loss_name: str) -> Verdict:
+    """The verdict on a connected tensor to which some node on the way sends None."""
+    reach = sight.graph.reaching(target)
+    edges = ((n, slot, below) for n in sight.graph.nodes if n in reach for slot, (below, _) in enumerate(sight.graph.edges[n]))
+    found = next((n for n, slot, below in edges if below in reach and sight.flows.at(n) is not None and (n, slot) not in sight.flows.along), None)
+    if found is None:
+        return Verdict("zero", f"{title} is None: connected to {loss_name}, but every node on the way sends no gradient (None).")
+    own = sight.short(found)
+    return Verdict(
+        "zero",
+        f"{title} is None: connected to {loss_name}, but the backward of {own}{sight.place(found)} returned None for it.",
+        "None stands for an input that has no gradient",
+        sight.line(found),
+        f"let {own}.backward return its gradient: see.check({own}.apply, x) compares it with finite differences",
+    )
+
+
 def _as_it_is(t: Any, name: str, grad: Any, recording: Recording | None) -> Verdict:
     s = Stat.of(grad)
     if not s.finite:
-        began = gradients.began_in(recording, f"{name}.grad is {'NaN' if s.nans else 'infinite'}") if recording is not None else None
+        began = nonfinite.began_in(recording, f"{name}.grad is {'NaN' if s.nans else 'infinite'}") if recording is not None else None
         if began is not None:
             return began
         return Verdict(
@@ -412,58 +310,30 @@ def _as_it_is(t: Any, name: str, grad: Any, recording: Recording | None) -> Verd
             unknown=["where it came from: run forward and backward inside see.record()"],
         )
     parts = parts_of(t, recording)
-    if len(parts) > 1:
-        return _accumulated(t, name, parts, grad)
+    if recording is not None and len(parts) > 1:
+        return accumulated(t, name, parts, grad, recording)
     if s.count and s.norm == 0:
         return Verdict("zero", f"{name}.grad is 0.", value=grad, unknown=["why: give the loss, see.why(x, loss), or record the run"])
     return Verdict("fine", f"{name}.grad = {values(grad)}: an ordinary gradient.", value=grad)
 
 
-def parts_of(t: Any, recording: Recording | None) -> list[Any]:
-    """The parts of a gradient that several backwards brought since it was last None or zeroed."""
-    if recording is None:
-        return []
-    cleared = max((n for kind, seen, _, n in recording.sets if kind == "grad=" and seen.tensor is t), default=-1)
-    for call in recording.calls:
-        if call.name == "zero_" and call.inputs and t.grad is not None and call.inputs[0].tensor is t.grad:
-            cleared = max(cleared, call.index)
-    return [p for p in recording.passes if id(t) in p.leaves and p.after > cleared]
-
-
-def _accumulated(t: Any, name: str, parts: list[Any], grad: Any) -> Verdict:
-    rows = [f"backward {p.number + 1} ({p.where}): {values(p.leaves[id(t)]) if not isinstance(p.leaves[id(t)], Stat) else p.leaves[id(t)]}" for p in parts]
-    answer = Verdict(
-        "accumulated",
-        f"{name}.grad is the sum of {len(parts)} backward calls: {values(grad)}.",
-        "backward adds to .grad; nothing set it back between them",
-        parts[-1].line,
-        "optimizer.zero_grad() before each backward, unless accumulating is meant",
-        rows[-12:],
-        value=grad,
-    )
-    held = [p.leaves[id(t)] for p in parts]
-    if not any(isinstance(h, Stat) for h in held):
-        rest = engines.array(grad) - sum(engines.array(h) for h in held)
-        off = Stat.of(rest)
-        if off.norm > 1e-4 * max(Stat.of(grad).norm, 1e-12):
-            answer.details.append(f"and something else changed it by {values(rest)}: clipping, or code that wrote to .grad")
-        else:
-            answer.details.append("the parts add up to .grad")
-    return answer
-
-
-def _none_but_connected(t: Any, name: str, through: Any, loss_name: str, flows: Any, recording: Recording | None) -> Verdict:
+def _none_but_connected(t: Any, name: str, through: Any, loss_name: str, sight: Sight, node: Any) -> Verdict:
     shown = values(through) if through is not None and not isinstance(through, Stat) else str(through)
-    cleared = [(place, n) for kind, seen, place, n in (recording.sets if recording is not None else []) if kind == "grad=" and seen.tensor is t]
+    recording = sight.recording
     ran = recording is not None and any(id(t) in p.leaves for p in recording.passes)
-    if ran and cleared:
+    gone = cleared(t, recording)
+    if gone is not None:
+        brought, line, before_step = gone
+        if not Stat.all_finite(brought):
+            return nonfinite.not_finite(sight, node, f"what backward brought to {name}", brought)
         return Verdict(
             "none",
-            f"{name}.grad is None: backward brought {shown}, then zero_grad() or `grad = None` took it away.",
+            f"{name}.grad is None: backward brought {brought if isinstance(brought, Stat) else values(brought)}, then zero_grad() or `grad = None` "
+            f"took it away{' before the optimizer stepped, which had nothing to use' if before_step else ''}.",
             "zero_grad sets .grad to None",
-            said(cleared[-1][0]),
-            "read it before zero_grad()",
-            value=through,
+            line,
+            BETWEEN if before_step else "read it before zero_grad()",
+            value=brought,
         )
     if ran:
         return Verdict(
@@ -510,22 +380,23 @@ def _intermediate(t: Any, name: str, through: Any, loss_name: str, sight: Sight,
     s = sight.stat(through)
     shown = "None" if through is None else str(s) if isinstance(through, Stat) else values(through)
     if s is not None and not s.finite:
-        return gradients.not_finite(sight, node, f"the gradient of {name}", through)
-    below = node.next_functions
-    leaf = engines.variable(below[0][0]) if len(below) == 1 and below[0][0] is not None else None
+        return nonfinite.not_finite(sight, node, f"the gradient of {name}", through)
+    below = [n for n, _ in node.next_functions if n is not None]
+    leaf = engines.variable(below[0]) if len(below) == 1 else None
     call = sight.call(node)
-    if leaf is not None and (called(node) in COPIES or call is not None and call.name in ("to", "cuda", "cpu", "double", "float", "half", "clone")):
-        source = sight.names.get(leaf)
-        how = f".{call.name}()" if call is not None else called(node)
-        stored = "None" if leaf.grad is None else values(leaf.grad)
+    source = sight.names.get(leaf) if leaf is not None else ""
+    copied = called(node) in COPIES or call is not None and call.name in ("to", "cuda", "cpu", "double", "float", "half", "clone")
+    if leaf is not None and held is None and (copied or not source):
+        how = f".{call.name}()" if call is not None and copied else called(node)
+        stored = f": the gradient is in {source + '.grad' if source else 'its .grad'} = {'None' if leaf.grad is None else values(leaf.grad)}" if copied else ""
         return Verdict(
             "copy",
-            f"{name} is a copy of {f'the leaf {source}' if source else 'a leaf that has no name'}, made by {how}{sight.place(node)}: "
-            f"the gradient is in {f'{source}.grad' if source else 'its .grad'} = {stored}.",
+            f"{name} is {'a copy' if copied else 'a result'} of {f'the leaf {source}' if source else 'a leaf that has no name'}, made by {how}"
+            f"{sight.place(node)}, and no leaf itself{stored or ': gradient ' + shown + ' passed through, and is not stored'}.",
             "an operation on a leaf gives a result, and only leaves keep .grad; an optimizer takes leaves only",
             sight.line(node),
-            f"make the copy first: {name} = {name}.detach().requires_grad_()" + (f"; or read {source}.grad" if source else ""),
-            [f"the gradient at {name} itself: {shown}"],
+            f"make it the leaf: {name} = {name}.detach().requires_grad_(), before it is used" + (f"; or read {source}.grad" if source else ""),
+            [f"the gradient at {name} itself: {shown}"] if copied else [],
             value=through,
         )
     if held is not None:
@@ -537,13 +408,13 @@ def _intermediate(t: Any, name: str, through: Any, loss_name: str, sight: Sight,
             f"{name} is an intermediate result (not a leaf): gradient {shown} {kind}, and is not stored.",
             "backward stores gradients in leaves only",
             sight.line(node),
-            f"{name}.retain_grad() before backward keeps it",
+            update_fix(sight.line(node)) or f"{name}.retain_grad() before backward keeps it",
             value=through,
         )
     if leaf is not None:
         answer.details.append(f"it was computed from the leaf {sight.names.of(leaf)} by {called(node)}")
     if s is not None and s.count and s.norm == 0:
-        inner = gradients.zero(sight, node, f"the gradient of {name}", through)
+        inner = zero(sight, node, f"the gradient of {name}", through)
         answer.details.append(inner.headline)
     elif s is not None and s.count:
         inner2 = gradients.size(sight, node, f"the gradient of {name}", through)

@@ -8,13 +8,15 @@ import numpy as np
 
 from .. import engines
 from ..calls import LOOKS, Seen
-from ..gradients import Sight, arithmetic, dead, first_bad, local_number
+from ..gradients import Sight, local_number
 from ..graph import Flows, Graph, recorded, saved, walk
+from ..hints import softmax_before
 from ..knowledge import FUSED, INFIX, called, formula, is_elementwise, is_user_function, local, op_of, parameter
-from ..model import softmax_before
 from ..names import Names
+from ..nonfinite import arithmetic, first_bad
 from ..record import Recording
 from ..stat import Stat, at, number, values
+from ..zero import dead
 from .picture import Cell, Flow, Link, Picture, Step
 
 LARGE = 400  # nodes from which on a picture says less of each
