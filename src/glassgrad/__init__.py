@@ -3,7 +3,7 @@
 import math as _math
 import warnings as _warnings
 
-from . import autograd, backends, cuda, ops
+from . import accelerator, autograd, backends, cuda, ops
 from .autograd import forward_ad as _forward_ad
 from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .backends import (
