@@ -290,8 +290,8 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"glassgrad has no {name!r}" + (f"; the nearest names here: {', '.join(near)}" if near else ""))
 
 
-_ROOMS = ("see", "study", "descent", "nn", "optim", "func", "utils", "serialization", "linalg", "special", "random", "testing", "neuron")
-_FROM_ROOMS = {"descend": "descent", "vmap": "func", "save": "serialization", "load": "serialization"}
+_ROOMS = ("see", "study", "descent", "nn", "optim", "func", "utils", "serialization", "linalg", "special", "random", "testing", "neuron", "amp", "functional")
+_FROM_ROOMS = {"descend": "descent", "vmap": "func", "save": "serialization", "load": "serialization", "autocast": "amp", "is_autocast_enabled": "amp"}
 
 
 def __dir__() -> list[str]:
