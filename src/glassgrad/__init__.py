@@ -3,7 +3,7 @@
 import math as _math
 import warnings as _warnings
 
-from . import autograd, backends, cuda, ops
+from . import accelerator, autograd, backends, cuda, ops
 from .autograd import forward_ad as _forward_ad
 from .autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .backends import (
@@ -290,8 +290,11 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"glassgrad has no {name!r}" + (f"; the nearest names here: {', '.join(near)}" if near else ""))
 
 
-_ROOMS = ("see", "study", "descent", "nn", "optim", "func", "utils", "serialization", "linalg", "special", "fft", "signal", "random", "testing", "neuron")
-_FROM_ROOMS = {"descend": "descent", "vmap": "func", "save": "serialization", "load": "serialization"}
+_ROOMS = (
+    "see", "study", "descent", "nn", "optim", "func", "utils", "serialization", "linalg", "special", "fft", "signal", "random", "testing", "neuron", "amp",
+    "functional",
+)  # fmt: skip
+_FROM_ROOMS = {"descend": "descent", "vmap": "func", "save": "serialization", "load": "serialization", "autocast": "amp", "is_autocast_enabled": "amp"}
 
 
 def __dir__() -> list[str]:

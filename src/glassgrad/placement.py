@@ -89,6 +89,14 @@ class device:
     def __hash__(self) -> int:
         return hash((self.type, self.index))
 
+    def __enter__(self) -> device:
+        """Makes it the device of new tensors: there is one."""
+        on_cpu(self)
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        return None
+
 
 KINDS = ("cpu cuda ipu xpu mkldnn opengl opencl ideep hip ve fpga maia xla lazy vulkan mps meta hpu mtia privateuseone").split()
 CPU = device("cpu")

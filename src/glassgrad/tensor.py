@@ -569,10 +569,9 @@ class Tensor:
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        fn = self._fn
         if hasattr(self._data, "level"):
             return self._data.shown()
-        made_by = None if fn is None else fn.name().rpartition("::")[2]
+        made_by = None if self.is_leaf else self._fn.name().rpartition("::")[2]
         return tensor_str(materialize(self), requires_grad=self.requires_grad, default_dtype=defaults.real.name, grad_fn=made_by)
 
     def __format__(self, spec: str) -> str:

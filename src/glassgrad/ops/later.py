@@ -24,7 +24,7 @@ ROOMS = {
         writing="scatter_ scatter_add_ scatter_reduce_ index_add_ index_copy_ index_fill_ put_ masked_scatter_",
     ),
     "ordering": Names(
-        "unique unique_consecutive bincount histc median nanmedian kthvalue mode quantile nanquantile cummax cummin logcumsumexp msort aminmax",
+        "unique unique_consecutive bincount histc histogram median nanmedian kthvalue mode quantile nanquantile cummax cummin logcumsumexp msort aminmax",
         "searchsorted bucketize isin",
     ),
     "special": Names(

@@ -49,6 +49,12 @@ def _new(cls: type, *given: Any, dtype: Any = None, device: Any = None, requires
     return t
 
 
+def _like(self: Tensor, *given: Any) -> Tensor:
+    """`x.new(sizes…)` or `x.new(values)`: in the dtype of x."""
+    return _made(self.dtype, given)
+
+
+Tensor.new = _like  # type: ignore[attr-defined]
 Tensor.__new__ = staticmethod(_new)  # type: ignore[method-assign]
 
 

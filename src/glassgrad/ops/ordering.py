@@ -111,6 +111,52 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
     return result if out is None else into(out, result)
 
 
+class histogram_result(NamedTuple):
+    """How much lies in each bin, and where the bins end."""
+
+    hist: Tensor
+    bin_edges: Tensor
+
+    def __repr__(self) -> str:
+        return max_result.__repr__(self)  # type: ignore[arg-type]
+
+
+def histogram(input: Tensor, bins: Any = 100, *, range: Any = None, weight: Tensor | None = None, density: bool = False) -> histogram_result:
+    """How many elements, or how much of `weight`, each bin holds: `bins` equal ones over `range` (that of the elements), or those between given edges.
+
+    With `density` the bins' areas sum to 1. The last bin has both its edges. It has no derivative.
+
+    >>> import glassgrad as gg
+    >>> gg.histogram(gg.tensor([1.0, 2.0, 4.0]), 2).hist
+    tensor([2., 1.])
+    """
+    x = np.asarray(input._data)
+    if x.dtype.kind != "f":
+        raise errors.no_kernel("histogramdd", x.dtype)
+    if isinstance(bins, Tensor):
+        edges = np.asarray(bins._data)
+        if edges.ndim != 1:
+            raise RuntimeError(f"torch.histogramdd: bins tensor should have one dimension, but got {edges.ndim} dimensions in the bins tensor for dimension 0")
+    else:
+        if bins <= 0:
+            raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+        low, high = (float(x.min()), float(x.max())) if range is None and x.size else range or (0.0, 1.0)
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise RuntimeError(f"torch.histogramdd: dimension 0's range [{low:g}, {high:g}] is not finite")
+        if low > high:
+            raise RuntimeError(f"torch.histogramdd: min should not exceed max, but got min {low:g} max {high:g} for dimension 0")
+        edges = np.linspace(*((low, high) if low < high else (low - 0.5, high + 0.5)), bins + 1, dtype=x.dtype)
+    if weight is not None and weight._data.shape != x.shape:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor excluding its innermost dimension, "
+            f"but got input with shape {[x.size, 1]} and weight with shape {list(weight.shape)}"
+        )
+    hist = np.histogram(x, edges, weights=None if weight is None else weight._data)[0].astype(x.dtype)
+    if density:
+        hist = hist / (hist.sum() * np.diff(edges))
+    return histogram_result(Tensor._wrap(hist), Tensor._wrap(edges))
+
+
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element is one of the others."""
     a, b = (x._data if isinstance(x, Tensor) else x for x in (elements, test_elements))

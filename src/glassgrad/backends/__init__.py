@@ -1,20 +1,13 @@
 """`backends` and determinism as a CPU build answers: no accelerator, and every algorithm here is deterministic."""
 
 import os
-from types import SimpleNamespace
 from typing import Any
 
-from .placement import CPU
-from .placement import device as made
+from ..placement import CPU
+from ..placement import device as made
+from . import cuda, cudnn, mps
 
-
-def _absent() -> bool:
-    return False
-
-
-cudnn = SimpleNamespace(is_available=_absent, version=lambda: None, enabled=True, deterministic=False, benchmark=False)
-cuda = SimpleNamespace(is_built=_absent)
-mps = SimpleNamespace(is_available=_absent, is_built=_absent)
+__all__ = ["cuda", "cudnn", "mps"]
 _deterministic = {"enabled": False, "warn_only": False}
 
 

@@ -56,3 +56,11 @@ def _absent(*args: Any, **kwargs: Any) -> Any:
 
 
 current_device = get_device_name = get_device_properties = get_device_capability = set_device = synchronize = current_stream = init = _absent
+
+
+def __getattr__(name: str) -> Any:
+    if name == "amp":  # stands on more than this room
+        import importlib
+
+        return importlib.import_module(".amp", __name__)
+    raise AttributeError(f"module 'glassgrad.cuda' has no attribute {name!r}")
