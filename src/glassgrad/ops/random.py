@@ -210,8 +210,8 @@ def _each(shape: tuple[int, ...], draw: Any) -> Any:
 
 
 def _laid(like: Any, draw: Any) -> Any:
-    """draw(shape) numbers for an array: in the order in which its elements lie, as PyTorch fills them."""
-    if type(like) is not np.ndarray or like.flags.c_contiguous:
+    """draw(shape) numbers for an array: in the order in which its elements lie, as PyTorch fills them; in order where dims were expanded."""
+    if type(like) is not np.ndarray or like.flags.c_contiguous or 0 in like.strides:
         return draw(like.shape)
     order = sorted(range(like.ndim), key=lambda i: -abs(like.strides[i]))
     back = sorted(range(like.ndim), key=order.__getitem__)
