@@ -149,7 +149,8 @@ def _nll_self(grad: Any, target: Any, weight: Any, self_shape: Any, reduction: i
         each = np.broadcast_to(-grad / (self_shape[0] if reduction == 1 else 1), (self_shape[0],))
         return arrays.put_back(each[:, None], target[:, None], self_shape, 1)
     index, each = _chosen(target, weight, ignore_index)
-    scaled = grad * (each / np.sum(each) if reduction == 1 else each)
+    total = np.sum(each)
+    scaled = grad * (each / (total + (total == 0)) if reduction == 1 else each)  # 0 where nothing counts, though the mean of nothing is NaN
     return arrays.put_back(-scaled[:, None], index[:, None], self_shape, 1)
 
 

@@ -16,7 +16,7 @@ from ..graph.memory import memory_of, share
 from ..placement import on_cpu
 from ..tensor import Tensor
 from .levels import Layer, of_levels
-from .runtime import into
+from .runtime import held, into
 from .shapes import sizes
 
 
@@ -325,7 +325,7 @@ def full(size: Any, fill_value: Any, *, out: Tensor | None = None, dtype: Any = 
         raise errors.argument("full", "fill_value", 2, "Number", fill_value)
     value = fill_value.item() if isinstance(fill_value, (Tensor, np.generic)) else fill_value
     kind = number_dtype(value) if dtype is None else as_dtype(dtype).numpy
-    data = np.full(_shape((), size, "full"), value, kind)
+    data = np.full(_shape((), size, "full"), held(value, kind) if kind.kind == "f" else value, kind)
     return made(data if data.ndim else data[()], requires_grad, device, out)
 
 

@@ -20,7 +20,7 @@ from ..tensor import Tensor
 from . import arrays
 from .declare import foreign, in_place, linear, refuse_unseen, vjp
 from .levels import Layer, levels_of, meet, of_levels, raw, told_apart
-from .runtime import into, sum_to
+from .runtime import held, into, sum_to
 from .shapes import expand, unsqueeze, wrap_dim
 
 _embed = linear("_embed", lambda self, index, shape: arrays.embed(self, index, shape), lambda grad, index: grad[index], node="IndexBackward0")
@@ -337,7 +337,7 @@ def _fill(input: Tensor, value: Any) -> Tensor:
         return _filled_tensor(input, value)
     if isinstance(value, complex) and input._data.dtype.kind != "c":
         raise RuntimeError("value cannot be converted to type without overflow")
-    return _filled(input, np.asarray(value, input._data.dtype)[()])
+    return _filled(input, held(value, input._data.dtype))
 
 
 fill_ = in_place(_fill, name="fill_", fills=True)
@@ -540,13 +540,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     wide = input if shape == input._data.shape else input.expand(shape)
     if isinstance(value, Tensor):
         return _masked_tensor(wide, mask, value.to(input.dtype))
-    try:
-        return _masked_number(wide, mask, input._data.dtype.type(value))
-    except (OverflowError, ValueError):
-        raise RuntimeError(f"value cannot be converted to type {C_TYPES.get(input.dtype.name, input.dtype.name)} without overflow") from None
-
-
-C_TYPES = {"int64": "int64_t", "int32": "int", "int16": "int16_t", "int8": "int8_t", "uint8": "uint8_t"}
+    return _masked_number(wide, mask, held(value, input._data.dtype))
 
 
 masked_fill_ = in_place(masked_fill, name="masked_fill_", fills=True)

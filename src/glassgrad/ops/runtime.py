@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from typing import Any
@@ -219,6 +220,27 @@ def refuse_kind(refuses: dict[str, Any], dtype: np.dtype, datas: Any) -> None:
         why = refuses["*b"]
     if why is not None:
         raise errors.no_kernel(why, dtype)
+
+
+C_TYPES = {
+    "int64": "int64_t", "int32": "int", "int16": "int16_t", "int8": "int8_t", "uint8": "uint8_t", "float32": "float", "float16": "c10::Half",
+}  # fmt: skip
+
+
+def held(value: Any, dtype: np.dtype) -> Any:
+    """A number in a dtype that has to hold it; RuntimeError where it is too large."""
+    try:
+        found = dtype.type(value)
+        lost = dtype.kind == "f" and math.isinf(found) and not math.isinf(value)
+    except (OverflowError, ValueError):
+        lost = True
+    if lost:
+        raise errors.explain(
+            RuntimeError(f"value cannot be converted to type {C_TYPES.get(dtype.name, dtype.name)} without overflow"),
+            f"{dtype.name} holds numbers up to {np.finfo(dtype).max:.6g}" if dtype.kind == "f" else None, errors.line_of(errors.users_place()),
+            f"torch.finfo(torch.{dtype.name}).min, or -inf, for what is to be as small as can be" if dtype.kind == "f" else None,
+        )  # fmt: skip
+    return found
 
 
 def number_as(value: Any, dtype: np.dtype) -> Any:
