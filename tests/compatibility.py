@@ -16,7 +16,7 @@ import glassgrad
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "compatibility.md"
 NAMESPACES = ["torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.nn.utils", "torch.optim", "torch.optim.lr_scheduler", "torch.autograd",
               "torch.autograd.functional", "torch.autograd.forward_ad", "torch.autograd.graph", "torch.func", "torch.linalg", "torch.special", "torch.utils.data",
-              "torch.testing", "torch.random"]  # fmt: skip
+              "torch.testing", "torch.random", "torch.distributions", "torch.distributions.constraints"]  # fmt: skip
 LIMITS = {
     "torch.load": "reads safetensors and PyTorch's files of tensors and plain containers; executes nothing; no mmap", "torch.save": "writes safetensors, no pickles: state dicts and containers, not modules",
     "torch.compile": "returns the function as it is", "torch.Tensor.to": "one device, the CPU", "torch.Tensor.cuda": "raises, as a CPU build does", "torch.Tensor.type": "types of the CPU",

@@ -18,7 +18,7 @@ ORDER = [
     ["ops.scatters", "ops.special", "ops.pointwise", "ops.arrangements", "ops.linear"], ["ops.ordering", "ops.contractions", "ops.solvers"], ["ops.decompositions", "ops.lu"], ["ops.matrices"], ["ops.later"], ["linalg", "special", "random"], ["levels"], ["autograd"],
     ["ops.activations", "ops.losses", "ops.classification", "ops.ctc", "ops.grids", "ops.convolution", "ops.pooling", "ops.normalization", "ops.padding", "ops.interpolation", "ops.embeddings",
      "ops.dropouts", "ops.attention", "ops.recurrent"],
-    ["func"], ["nn", "optim", "utils", "serialization"], ["descent"], ["study"], ["see"], ["testing"], ["neuron"], ["fitting"], ["cli"], ["__main__", "__init__"],
+    ["func"], ["nn", "optim", "utils", "serialization", "distributions"], ["descent"], ["study"], ["see"], ["testing"], ["neuron"], ["fitting"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 

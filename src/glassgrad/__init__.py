@@ -290,7 +290,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"glassgrad has no {name!r}" + (f"; the nearest names here: {', '.join(near)}" if near else ""))
 
 
-_ROOMS = ("see", "study", "descent", "nn", "optim", "func", "utils", "serialization", "linalg", "special", "random", "testing", "neuron")
+_ROOMS = ("see", "study", "descent", "nn", "optim", "func", "utils", "serialization", "linalg", "special", "random", "testing", "neuron", "distributions")
 _FROM_ROOMS = {"descend": "descent", "vmap": "func", "save": "serialization", "load": "serialization"}
 
 

@@ -1,0 +1,116 @@
+"""Distributions: each made on both engines from the same parameters, and all that it says compared; what it draws, too, for the same seed."""
+
+import re
+
+import pytest
+
+import glassgrad as gg
+from oracle import agree
+
+R = [-1.2, 0.0, 0.7]  # real numbers, positive ones, shares
+P = [0.4, 1.0, 2.5]
+S = [0.15, 0.5, 0.85]
+W = [[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]]
+MATRIX = [[1.5, 0.0], [0.4, 0.8]]
+COVARIANCE = [[1.5, 0.4], [0.4, 0.9]]
+
+
+def case(kind, values, *params, **named):
+    return (kind, values, params, named)
+
+
+CASES = {
+    "Normal": case("Normal", R, R, P), "Laplace": case("Laplace", R, R[::-1], P), "Cauchy": case("Cauchy", R, R[::-1], P), "Uniform": case("Uniform", [0.1, 0.5, 0.9], [-1.0, 0.0, -0.5], [1.0, 1.0, 2.0]),
+    "Exponential": case("Exponential", P, P[::-1]), "Bernoulli": case("Bernoulli", [0.0, 1.0, 1.0], probs=S), "Bernoulli logits": case("Bernoulli", [0.0, 1.0, 1.0], logits=R),
+    "Geometric": case("Geometric", [0.0, 1.0, 4.0], probs=S), "Geometric logits": case("Geometric", [0.0, 1.0, 4.0], logits=R), "Categorical": case("Categorical", [0, 2], probs=W), "Categorical logits": case("Categorical", [0, 2], logits=W),
+    "OneHotCategorical": case("OneHotCategorical", [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], probs=W), "OneHotCategorical logits": case("OneHotCategorical", [0.0, 0.0, 1.0], logits=W),
+    "OneHotCategoricalStraightThrough": case("OneHotCategoricalStraightThrough", [0.0, 0.0, 1.0], probs=W), "OneHotCategoricalStraightThrough logits": case("OneHotCategoricalStraightThrough", [0.0, 0.0, 1.0], logits=W),
+    "Gamma": case("Gamma", P, [0.3, 1.5, 30.0], P), "Chi2": case("Chi2", P, [0.7, 2.0, 5.0]), "Beta": case("Beta", S, [0.3, 2.0, 5.0], [0.6, 1.0, 3.0]), "Dirichlet": case("Dirichlet", [[0.2, 0.3, 0.5]], [[0.4, 1.0, 2.5], [5.0, 2.0, 3.0], [0.3, 0.5, 0.2]]),
+    "StudentT": case("StudentT", R, [0.9, 1.7, 6.0], R[::-1], P), "FisherSnedecor": case("FisherSnedecor", P, [1.5, 3.0, 6.0], [1.5, 3.5, 7.0]), "Poisson": case("Poisson", [0.0, 2.0, 40.0], [0.5, 3.0, 33.0]),
+    "Binomial": case("Binomial", [0.0, 3.0, 5.0], 5, probs=S), "Binomial logits": case("Binomial", [0.0, 3.0, 50.0], [4.0, 4.0, 90.0], logits=R), "NegativeBinomial": case("NegativeBinomial", [0.0, 1.0, 4.0], [1.0, 2.5, 4.0], probs=S), "NegativeBinomial logits": case("NegativeBinomial", [0.0, 1.0, 4.0], 3, logits=R),
+    "Multinomial": case("Multinomial", [[1.0, 2.0, 1.0]], 4, probs=W), "Multinomial logits": case("Multinomial", [[4.0, 0.0, 0.0]], 4, logits=W),
+}  # fmt: skip
+
+INCOMPLETE = ("Gamma", "Chi2", "InverseGamma")  # their cdf is the incomplete gamma function, which PyTorch differentiates by the value only
+
+
+def made(T, kind, params, named):
+    """The distribution, and its parameters as leaves in double precision."""
+    leaf = lambda v: T.tensor(v, dtype=T.float64, requires_grad=True) if isinstance(v, (list, float)) else v
+    params, named = [leaf(p) for p in params], {k: leaf(v) for k, v in named.items()}
+    d = (kind if callable(kind) else lambda T, *a, **k: getattr(T.distributions, kind)(*a, **k))(T, *params, **named)
+    return d, [p for p in [*params, *named.values()] if isinstance(p, T.Tensor)]
+
+
+def attempt(act):
+    """What it gives, or the type and the first line of what it raises."""
+    try:
+        return act()
+    except Exception as error:  # noqa: BLE001 - whatever is raised is compared
+        return f"{type(error).__name__}: " + re.sub(r"<class '.*\.", "<class '", str(error).split("\n")[0])
+
+
+def with_gradient(T, found, leaves):
+    """A tensor, and the gradient of its sum (weighted, so that no sum vanishes) by each leaf."""
+    if isinstance(found, str) or not found.requires_grad:
+        return found
+    weights = 1 + T.arange(found.numel(), dtype=found.dtype).reshape(found.shape) / 8
+    finite = T.where(found.isfinite(), found, T.zeros_like(found))
+    return found.detach(), [None if g is None else g for g in T.autograd.grad((finite * weights).sum(), leaves, allow_unused=True, retain_graph=True)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_it_says(name):
+    kind, values, params, named = CASES[name]
+
+    def program(T):
+        d, leaves = made(T, kind, params, named)
+        said = {"repr": repr(d), "shapes": (d.batch_shape, d.event_shape), "has": (d.has_rsample, d.has_enumerate_support), "support": attempt(lambda: repr(d.support)),
+                "constraints": attempt(lambda: sorted(d.arg_constraints))}  # fmt: skip
+        for what in ("mean", "mode", "variance", "stddev"):
+            said[what] = with_gradient(T, attempt(lambda: getattr(d, what)), leaves)
+        for what in ("entropy", "perplexity", "enumerate_support"):
+            said[what] = with_gradient(T, attempt(lambda: getattr(d, what)()), leaves)
+        at = T.tensor(values) if isinstance(values[0], int) else T.tensor(values, dtype=T.float64, requires_grad=True)
+        said["log_prob"] = with_gradient(T, attempt(lambda: d.log_prob(at)), [*leaves, at] if at.requires_grad else leaves)
+        below = leaves if not at.requires_grad else [at] if kind in INCOMPLETE else [*leaves, at]
+        said["cdf"] = with_gradient(T, attempt(lambda: d.cdf(at)), below)
+        shares = T.full(d.batch_shape + d.event_shape, 0.3, dtype=T.float64)
+        said["icdf"] = with_gradient(T, attempt(lambda: d.icdf(shares)), leaves)
+        wider = d.expand((2, *d.batch_shape))
+        said["expanded"] = (repr(wider), wider.batch_shape, wider.event_shape, with_gradient(T, attempt(lambda: wider.log_prob(at)), leaves), attempt(lambda: wider.mean.shape))
+        said["afterwards"] = repr(d)
+        said["unexpanded"] = attempt(lambda: d.enumerate_support(expand=False))
+        return said
+
+    agree(program, rtol=1e-7, atol=1e-9)
+
+
+OTHERS_NUMBERS = ()  # what is drawn by other means than PyTorch's
+IMPLICIT = ("Gamma", "Chi2", "Beta", "Dirichlet", "StudentT", "FisherSnedecor")  # PyTorch approximates their gradients, to three digits
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if n.split()[0] not in OTHERS_NUMBERS])
+def test_what_it_draws(name):
+    kind, _, params, named = CASES[name]
+
+    def program(T):
+        d, leaves = made(T, kind, params, named)
+        found = []
+        for shape in ((), (2,), (9, 2)):
+            T.manual_seed(3)
+            found += [d.sample(shape), d.expand((2, *d.batch_shape)).sample(shape)]
+            if d.has_rsample:
+                found.append(with_gradient(T, d.rsample(shape), leaves))
+        return found
+
+    agree(program, **(dict(rtol=2e-3, atol=2e-3) if name in IMPLICIT else dict(rtol=1e-7, atol=1e-9)))
+
+
+def test_the_room_is_loaded_when_it_is_asked_for():
+    import subprocess
+    import sys
+
+    code = "import sys, glassgrad; print([m for m in sys.modules if 'distributions' in m]); glassgrad.distributions.Normal"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert set(gg.distributions.__all__) <= set(dir(gg.distributions))
