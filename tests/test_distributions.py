@@ -16,7 +16,7 @@ COVARIANCE = [[1.5, 0.4], [0.4, 0.9]]
 
 
 def case(kind, values, *params, **named):
-    return (kind, values, params, named)
+    return (kind, values if isinstance(values, list) else [values], params, named)
 
 
 CASES = {
@@ -28,6 +28,23 @@ CASES = {
     "Gamma": case("Gamma", P, [0.3, 1.5, 30.0], P), "Chi2": case("Chi2", P, [0.7, 2.0, 5.0]), "Beta": case("Beta", S, [0.3, 2.0, 5.0], [0.6, 1.0, 3.0]), "Dirichlet": case("Dirichlet", [[0.2, 0.3, 0.5]], [[0.4, 1.0, 2.5], [5.0, 2.0, 3.0], [0.3, 0.5, 0.2]]),
     "StudentT": case("StudentT", R, [0.9, 1.7, 6.0], R[::-1], P), "FisherSnedecor": case("FisherSnedecor", P, [1.5, 3.0, 6.0], [1.5, 3.5, 7.0]), "Poisson": case("Poisson", [0.0, 2.0, 40.0], [0.5, 3.0, 33.0]),
     "Binomial": case("Binomial", [0.0, 3.0, 5.0], 5, probs=S), "Binomial logits": case("Binomial", [0.0, 3.0, 50.0], [4.0, 4.0, 90.0], logits=R), "NegativeBinomial": case("NegativeBinomial", [0.0, 1.0, 4.0], [1.0, 2.5, 4.0], probs=S), "NegativeBinomial logits": case("NegativeBinomial", [0.0, 1.0, 4.0], 3, logits=R),
+    "LogNormal": case("LogNormal", P, R, P), "HalfNormal": case("HalfNormal", P, P[::-1]), "HalfCauchy": case("HalfCauchy", P, P[::-1]), "Gumbel": case("Gumbel", R, R[::-1], P), "Weibull": case("Weibull", P, P[::-1], [0.7, 1.5, 3.0]),
+    "Pareto": case("Pareto", [1.5, 1.2, 3.0], [0.5, 1.0, 2.5], [0.7, 1.5, 3.0]), "Kumaraswamy": case("Kumaraswamy", S, [0.5, 2.0, 3.0], [0.6, 1.5, 3.0]), "InverseGamma": case("InverseGamma", P, [0.5, 1.5, 6.0], P),
+    "LogisticNormal": case("LogisticNormal", [0.2, 0.5, 0.3], [0.1, -0.4], [0.5, 1.0]), "RelaxedBernoulli": case("RelaxedBernoulli", S, 0.7, probs=S), "RelaxedBernoulli logits": case("RelaxedBernoulli", S, [0.7], logits=R),
+    "RelaxedOneHotCategorical": case("RelaxedOneHotCategorical", [0.2, 0.5, 0.3], 0.7, probs=W), "RelaxedOneHotCategorical logits": case("RelaxedOneHotCategorical", [0.2, 0.5, 0.3], 0.7, logits=W),
+    "ContinuousBernoulli": case("ContinuousBernoulli", S, probs=[0.1, 0.5, 0.9]), "ContinuousBernoulli logits": case("ContinuousBernoulli", S, logits=[-3.0, 1e-4, 0.7]),
+    "MultivariateNormal": case("MultivariateNormal", [0.3, -1.0], [0.5, 1.0], COVARIANCE), "MultivariateNormal precision": case("MultivariateNormal", [0.3, -1.0], [0.5, 1.0], precision_matrix=COVARIANCE),
+    "MultivariateNormal factor": case("MultivariateNormal", [[0.3, -1.0], [0.0, 0.0]], [[0.5, 1.0], [-1.0, 2.0]], scale_tril=MATRIX), "LowRankMultivariateNormal": case("LowRankMultivariateNormal", [0.3, -1.0, 0.5], R, [[0.5, 1.0], [0.2, -0.7], [1.0, 0.3]], P),
+    "Independent": case(lambda T, a, b: T.distributions.Independent(T.distributions.Normal(a, b), 1), [R, P], [R, P], P), "Independent of none": case(lambda T, p: T.distributions.Independent(T.distributions.Bernoulli(p), 0), [1.0, 0.0, 1.0], S),
+    "Independent of counts": case(lambda T, p: T.distributions.Independent(T.distributions.Categorical(p), 1), [1, 2], W),
+    "MixtureSameFamily": case(lambda T, w, a, b: T.distributions.MixtureSameFamily(T.distributions.Categorical(w), T.distributions.Normal(a, b)), 0.3, [0.2, 0.3, 0.5], R, P),
+    "MixtureSameFamily of vectors": case(lambda T, w, a, b: T.distributions.MixtureSameFamily(T.distributions.Categorical(w), T.distributions.Independent(T.distributions.Laplace(a, b), 1)), [[0.3, 1.0, -0.5], [0.0, 0.0, 0.0]], W, [[R, P, S], [P, S, R]], 0.5),
+    "MixtureSameFamily of counts": case(lambda T, w, p: T.distributions.MixtureSameFamily(T.distributions.Categorical(logits=w), T.distributions.Poisson(p)), [0.0, 4.0], [R, P], [P, P]),
+    "TransformedDistribution": case(lambda T, a, b: T.distributions.TransformedDistribution(T.distributions.Normal(a, b), [T.distributions.TanhTransform(), T.distributions.AffineTransform(1.0, -2.0)]), [1.3, 0.5, 2.0], R, P),
+    "TransformedDistribution of vectors": case(lambda T, a, b: T.distributions.TransformedDistribution(T.distributions.Laplace(a, b), [T.distributions.AffineTransform(b, 0.5), T.distributions.StickBreakingTransform()]), [0.2, 0.1, 0.3, 0.4], R, P),
+    "TransformedDistribution widened": case(lambda T, a, b: T.distributions.TransformedDistribution(T.distributions.Exponential(a), T.distributions.AffineTransform(0.0, b)), [0.2, 0.1, 0.3], 2.0, P),
+    "TransformedDistribution by nothing": case(lambda T, a: T.distributions.TransformedDistribution(T.distributions.Exponential(a), []), P, P),
+    "TransformedDistribution twice": case(lambda T, a: T.distributions.TransformedDistribution(T.distributions.LogNormal(a, 1.0), [T.distributions.PowerTransform(T.tensor(-2.0)), T.distributions.ExpTransform().inv]), R, R),
     "Multinomial": case("Multinomial", [[1.0, 2.0, 1.0]], 4, probs=W), "Multinomial logits": case("Multinomial", [[4.0, 0.0, 0.0]], 4, logits=W),
 }  # fmt: skip
 
@@ -87,7 +104,7 @@ def test_what_it_says(name):
 
 
 OTHERS_NUMBERS = ()  # what is drawn by other means than PyTorch's
-IMPLICIT = ("Gamma", "Chi2", "Beta", "Dirichlet", "StudentT", "FisherSnedecor")  # PyTorch approximates their gradients, to three digits
+IMPLICIT = ("Gamma", "InverseGamma", "Chi2", "Beta", "Dirichlet", "StudentT", "FisherSnedecor")  # PyTorch approximates their gradients, to three digits
 
 
 @pytest.mark.parametrize("name", [n for n in CASES if n.split()[0] not in OTHERS_NUMBERS])
