@@ -1,6 +1,7 @@
 """PyTorch's `distributions`: densities, samples with gradients, divergences, transforms."""
 
 from . import constraint_registry, constraints, kl, transforms
+from . import divergences as _closed_forms  # noqa: F401 - fills the table of `kl`
 from .constraint_registry import biject_to, transform_to
 from .continuous import Cauchy, Exponential, Laplace, Normal, Uniform
 from .counts import Binomial, Multinomial, NegativeBinomial, Poisson

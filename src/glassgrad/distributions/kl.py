@@ -1,21 +1,12 @@
-"""The Kullback-Leibler divergence KL(p ‖ q) = E_p[log p - log q]: a table of closed forms by the two kinds of distribution.
-
-Where a formula has no source of its own it is E_p of the difference of the two log-densities, with p's moments. Source of the table: M. Gil, "On Rényi
-divergence measures for continuous alphabet sources", 2011; of exponential families: F. Nielsen and R. Nock, 2010.
-"""
+"""The Kullback-Leibler divergence KL(p ‖ q) = E_p[log p - log q]: a table of closed forms by the two kinds of distribution (in `divergences`)."""
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ..ops.creation import full_like
-from ..ops.elementwise import softplus, where
 from ..tensor import Tensor
-from .continuous import Normal
-from .discrete import Bernoulli, Categorical
 from .distribution import Distribution
 
 TABLE: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
@@ -75,26 +66,3 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     if fun is NotImplemented:
         raise NotImplementedError(f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}")
     return fun(p, q)
-
-
-# ------------------------------------------------------------------------------------------------ of one kind
-@register_kl(Normal, Normal)
-def _normal_normal(p: Normal, q: Normal) -> Tensor:
-    ratio = (p.scale / q.scale).pow(2)
-    return 0.5 * (ratio + ((p.loc - q.loc) / q.scale).pow(2) - 1 - ratio.log())
-
-
-@register_kl(Bernoulli, Bernoulli)
-def _bernoulli_bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
-    ones = p.probs * (softplus(-q.logits) - softplus(-p.logits))
-    ones = where(p.probs == 0, full_like(ones, 0.0), where(q.probs == 0, full_like(ones, math.inf), ones))
-    zeros = (1 - p.probs) * (softplus(q.logits) - softplus(p.logits))
-    zeros = where(p.probs == 1, full_like(zeros, 0.0), where(q.probs == 1, full_like(zeros, math.inf), zeros))
-    return ones + zeros
-
-
-@register_kl(Categorical, Categorical)
-def _categorical_categorical(p: Categorical, q: Categorical) -> Tensor:
-    terms = p.probs * (p.logits - q.logits)
-    terms = where(q.probs == 0, full_like(terms, math.inf), terms)
-    return where(p.probs == 0, full_like(terms, 0.0), terms).sum(-1)
