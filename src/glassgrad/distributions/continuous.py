@@ -67,13 +67,6 @@ class Normal(ExponentialFamily):
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
 
-    @property
-    def _natural_params(self) -> tuple[Tensor, ...]:
-        return self.loc / self.scale.pow(2), -0.5 * self.scale.pow(2).reciprocal()
-
-    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
-        return -0.25 * x.pow(2) / y + 0.5 * (-math.pi / y).log()
-
 
 class Laplace(Distribution):
     """Laplace's distribution: log p = -|x - μ| / b - log 2b, with loc μ and scale b.
@@ -274,12 +267,3 @@ class Exponential(ExponentialFamily):
 
     def entropy(self) -> Tensor:
         return 1 - self.rate.log()
-
-    @property
-    def _natural_params(self) -> tuple[Tensor, ...]:
-        return (-self.rate,)
-
-    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        return -(-x).log()
-
-

@@ -57,16 +57,6 @@ class Poisson(ExponentialFamily):
         rate, value = broadcast_all(self.rate, value)
         return xlogy(value, rate) - rate - lgamma(value + 1)
 
-    @property
-    def _natural_params(self) -> tuple[Tensor, ...]:
-        return (self.rate.log(),)
-
-    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        return x.exp()
-
-    def entropy(self) -> Tensor:
-        raise NotImplementedError
-
 
 def _more_than(x: Tensor) -> Tensor:
     """The part of x above 0, its derivative ½ at 0."""

@@ -69,13 +69,6 @@ class Bernoulli(ExponentialFamily, Probable):
     def enumerate_support(self, expand: bool = True) -> Tensor:
         return self._enumerated(arange(2, dtype=self._param.dtype), expand)
 
-    @property
-    def _natural_params(self) -> tuple[Tensor, ...]:
-        return (self.probs.logit(),)
-
-    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        return x.exp().log1p()
-
 
 class Geometric(Probable):
     """The number of failures before the first success: log P(k) = k · log(1 - p) + log p.

@@ -142,7 +142,7 @@ class Distribution:
         return self._event_shape
 
     def _extended_shape(self, sample_shape: Any = Size()) -> Size:
-        return Size((*sample_shape, *self._batch_shape, *self._event_shape))
+        return Size(sample_shape) + self._batch_shape + self._event_shape
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """The same distributions, as a batch of a larger shape; the parameters' memory is not copied."""
@@ -303,7 +303,9 @@ class ExponentialFamily(Distribution):
     the divergence between two of the kind. Source: F. Nielsen and R. Nock, "Entropies and cross-entropies of exponential families", 2010.
     """
 
-    _mean_carrier_measure: Any = 0
+    @property
+    def _mean_carrier_measure(self) -> Any:
+        raise NotImplementedError
 
     @property
     def _natural_params(self) -> tuple[Tensor, ...]:

@@ -147,9 +147,9 @@ def _one_hot(p: OneHotCategorical, q: OneHotCategorical) -> Tensor:
 def _vectors(p: Any, q: Any) -> Tensor:
     """½ (log det Σq - log det Σp + tr Σq⁻¹Σp + |x|² - n), with x the Mahalanobis distance of the means."""
     if p.event_shape != q.event_shape:
-        kinds = [f"{'Low Rank ' if isinstance(d, LowRankMultivariateNormal) else ''}Multivariate Normals" for d in (p, q)]
-        named = kinds[0] if kinds[0] == kinds[1] else " and ".join(kinds)
-        raise ValueError(f"KL-divergence between two {named} with different event shapes cannot be computed")
+        low = {isinstance(d, LowRankMultivariateNormal) for d in (p, q)}
+        rank = "" if low == {False} else "Low Rank " if low == {True} else "(Low Rank) "
+        raise ValueError(f"KL-divergence between two {rank}Multivariate Normals with{' ' * 26}different event shapes cannot be computed")
     # the trace is |Lq⁻¹ Lp|², for any factors of the two covariances
     factor, other = q.scale_tril, p.scale_tril
     batch = broadcast_shapes(factor.shape[:-2], other.shape[:-2])

@@ -68,13 +68,6 @@ class Gamma(ExponentialFamily):
         a = self.concentration
         return a - self.rate.log() + lgamma(a) + (1 - a) * digamma(a)
 
-    @property
-    def _natural_params(self) -> tuple[Tensor, ...]:
-        return self.concentration - 1, -self.rate
-
-    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
-        return lgamma(x + 1) + (x + 1) * (-y.reciprocal()).log()
-
 
 class Chi2(Gamma):
     """The distribution of the sum of `df` squared standard normal values: Gamma(df / 2, ½).
@@ -149,13 +142,6 @@ class Dirichlet(ExponentialFamily):
         a, total = self.concentration, self.concentration.sum(-1)
         return lgamma(a).sum(-1) - lgamma(total) - (a.size(-1) - total) * digamma(total) - ((a - 1.0) * digamma(a)).sum(-1)
 
-    @property
-    def _natural_params(self) -> tuple[Tensor, ...]:
-        return (self.concentration,)
-
-    def _log_normalizer(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        return lgamma(x).sum(-1) - lgamma(x.sum(-1))
-
 
 class Beta(ExponentialFamily):
     """The beta distribution on [0, 1]: log p = (α - 1) log x + (β - 1) log(1 - x) - log B(α, β), concentration1 α and concentration0 β.
@@ -207,13 +193,6 @@ class Beta(ExponentialFamily):
 
     def entropy(self) -> Tensor:
         return self._dirichlet.entropy()
-
-    @property
-    def _natural_params(self) -> tuple[Tensor, ...]:
-        return self.concentration1, self.concentration0
-
-    def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
-        return lgamma(x) + lgamma(y) - lgamma(x + y)
 
 
 class StudentT(Distribution):

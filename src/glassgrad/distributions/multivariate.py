@@ -40,7 +40,53 @@ def factor_of_inverse(precision: Tensor) -> Tensor:
     return solve_triangular(turned, eye(precision.shape[-1], dtype=precision.dtype), upper=False)
 
 
-class MultivariateNormal(Distribution):
+class OfCovariance(Distribution):
+    """Given by a covariance_matrix, its inverse (precision_matrix) or its Cholesky factor (scale_tril): one of them, the others computed when asked for."""
+
+    _unbroadcasted_scale_tril: Tensor
+
+    @staticmethod
+    def _given(error: type[Exception], **matrices: Tensor | None) -> tuple[str, Tensor]:
+        given = {name: value for name, value in matrices.items() if value is not None}
+        if len(given) != 1:
+            raise error("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
+        return next(iter(given.items()))
+
+    def _take_matrix(self, name: str, matrix: Tensor, batch: Any) -> None:
+        self.__dict__[name] = matrix.expand(Size(batch) + matrix.shape[-2:])
+        self._matrix_given = name, matrix
+
+    def _factorize(self) -> None:
+        """Done when the parameters are known to be valid, where the distribution checks them."""
+        name, matrix = self._matrix_given
+        del self._matrix_given
+        ways = {"scale_tril": lambda m: m, "covariance_matrix": cholesky, "precision_matrix": factor_of_inverse}
+        self._unbroadcasted_scale_tril = ways[name](matrix)
+
+    def _expand_parts(self, new: Any, batch_shape: Size) -> None:
+        new._unbroadcasted_scale_tril = self._unbroadcasted_scale_tril
+
+    def _wide(self, matrix: Tensor) -> Tensor:
+        return matrix.expand(self._batch_shape + matrix.shape[-2:])
+
+    @lazy_property
+    def scale_tril(self) -> Tensor:
+        """L, the Cholesky factor of the covariance."""
+        return self._wide(self._unbroadcasted_scale_tril)
+
+    @lazy_property
+    def covariance_matrix(self) -> Tensor:
+        """L Lᵀ."""
+        factor = self._unbroadcasted_scale_tril
+        return self._wide(factor @ factor.mT)
+
+    @lazy_property
+    def precision_matrix(self) -> Tensor:
+        """The covariance's inverse."""
+        return self._wide(cholesky_inverse(self._unbroadcasted_scale_tril))
+
+
+class MultivariateNormal(OfCovariance):
     """Normal vectors: log p = -½ |L⁻¹(x - μ)|² - log det L - n/2 · log 2π, with covariance L Lᵀ.
 
     One of covariance_matrix, precision_matrix (its inverse) and scale_tril (L) is given, the others are computed when asked for.
@@ -59,49 +105,15 @@ class MultivariateNormal(Distribution):
                  validate_args: bool | None = None):  # fmt: skip
         if loc.dim() < 1:
             raise ValueError("loc must be at least one-dimensional.")
-        given = {"covariance_matrix": covariance_matrix, "precision_matrix": precision_matrix, "scale_tril": scale_tril}
-        given = {name: value for name, value in given.items() if value is not None}
-        if len(given) != 1:
-            raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
-        ((name, matrix),) = given.items()
-        assert matrix is not None
+        name, matrix = self._given(ValueError, covariance_matrix=covariance_matrix, precision_matrix=precision_matrix, scale_tril=scale_tril)
         if matrix.dim() < 2:
             shown = "scale_tril matrix" if name == "scale_tril" else name
             raise ValueError(f"{shown} must be at least two-dimensional, with optional leading batch dimensions")
-        batch = broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
-        self.__dict__[name] = matrix.expand(Size(batch) + matrix.shape[-2:])
-        self.loc = loc.expand(Size(batch) + loc.shape[-1:])
-        self._unbroadcasted_scale_tril = matrix if name == "scale_tril" else cholesky(matrix) if name == "covariance_matrix" else None
-        super().__init__(Size(batch), self.loc.shape[-1:], validate_args=validate_args)
-        if name == "precision_matrix":
-            self._unbroadcasted_scale_tril = factor_of_inverse(matrix)
-
-    def _expand_parts(self, new: Any, batch_shape: Size) -> None:
-        new._unbroadcasted_scale_tril = self._unbroadcasted_scale_tril
-
-    def _wide(self, matrix: Tensor) -> Tensor:
-        return matrix.expand(self._batch_shape + self._event_shape + self._event_shape)
-
-    @property
-    def _factor(self) -> Tensor:
-        found = self._unbroadcasted_scale_tril
-        assert found is not None
-        return found
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """L, the Cholesky factor of the covariance."""
-        return self._wide(self._factor)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """L Lᵀ."""
-        return self._wide(self._factor @ self._factor.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The covariance's inverse."""
-        return self._wide(cholesky_inverse(self._factor))
+        batch = Size(broadcast_shapes(matrix.shape[:-2], loc.shape[:-1]))
+        self._take_matrix(name, matrix, batch)
+        self.loc = loc.expand(batch + loc.shape[-1:])
+        super().__init__(batch, self.loc.shape[-1:], validate_args=validate_args)
+        self._factorize()
 
     @property
     def mean(self) -> Tensor:
@@ -113,17 +125,17 @@ class MultivariateNormal(Distribution):
 
     @property
     def variance(self) -> Tensor:
-        return self._factor.pow(2).sum(-1).expand(self._batch_shape + self._event_shape)
+        return self._unbroadcasted_scale_tril.pow(2).sum(-1).expand(self._batch_shape + self._event_shape)
 
     def rsample(self, sample_shape: Any = Size()) -> Tensor:
-        return self.loc + of_vectors(self._factor, randn(self._extended_shape(sample_shape), dtype=self.loc.dtype))
+        return self.loc + of_vectors(self._unbroadcasted_scale_tril, randn(self._extended_shape(sample_shape), dtype=self.loc.dtype))
 
     def _log_prob(self, value: Tensor) -> Tensor:
-        distance = mahalanobis(self._factor, value - self.loc)
-        return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + distance) - half_log_det(self._factor)
+        distance = mahalanobis(self._unbroadcasted_scale_tril, value - self.loc)
+        return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + distance) - half_log_det(self._unbroadcasted_scale_tril)
 
     def entropy(self) -> Tensor:
-        found = 0.5 * self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + half_log_det(self._factor)
+        found = 0.5 * self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + half_log_det(self._unbroadcasted_scale_tril)
         return found.expand(self._batch_shape)
 
 
