@@ -23,7 +23,7 @@ LIMITS = {
     "torch.nn.Embedding": "no sparse gradients", "torch.nn.functional.embedding": "no sparse gradients", "torch.nn.EmbeddingBag": "no sparse gradients",
     "torch.gather": "no sparse gradients", "torch.Tensor.gather": "no sparse gradients", "torch.nn.AdaptiveMaxPool2d": "not inside vmap or forward mode",
     "torch.nn.functional.adaptive_max_pool2d": "not inside vmap or forward mode", "torch.as_strided": "its gradient takes the memory of contiguous tensors", "torch.norm": "norms of vectors: linalg.norm has the others",
-    "torch.nn.Hardtanh": "without the deprecated names of its bounds", "torch.utils.data.DataLoader": "pin_memory warns that there is no accelerator",
+    "torch.distributions.Wishart": "for a seed, other samples than PyTorch's", "torch.nn.Hardtanh": "without the deprecated names of its bounds", "torch.utils.data.DataLoader": "pin_memory warns that there is no accelerator",
 }  # fmt: skip
 ASIDE = re.compile(  # machinery of other devices, compilers and file formats, which has no meaning on NumPy
     r"^_|quantiz|^q_|qscheme|int_repr|fbgemm|mkldnn|miopen|cudnn|xla|ipu|xpu|mtia|maia|vulkan|sparse|csr|csc|bsr|bsc|coo|crow_|ccol_|col_ind|row_ind|autocast|Sym|sym_|jit|JIT|"

@@ -326,11 +326,10 @@ class ExponentialFamily(Distribution):
 class Probable(Distribution):
     """Given by probabilities or by their logits, one of the two; the other is computed when it is asked for.
 
-    `sides` is 2 where one probability says both (p and 1 - p), else the last dim holds one for each category.
+    A `binary` one has a probability that says both, p and 1 - p; else the last dim holds one for each category.
     """
 
     binary = True
-    dtype_of: Any = None
 
     @staticmethod
     def _one_of(probs: Any, logits: Any) -> tuple[str, Any]:

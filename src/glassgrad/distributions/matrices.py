@@ -65,7 +65,6 @@ class Wishart(OfCovariance):
 
     def _expand_parts(self, new: Any, batch_shape: Size) -> None:
         super()._expand_parts(new, batch_shape)
-        new._event_shape = self._event_shape
         new._chi2 = self._chi2.expand(batch_shape + self._event_shape[-1:])
 
     def _per_matrix(self, x: Tensor) -> Tensor:
