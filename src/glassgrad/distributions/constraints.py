@@ -245,18 +245,23 @@ class _HalfOpenInterval(_Bounded):
         return (self.lower_bound <= value) & (value < self.upper_bound)
 
 
+def _whole(value: Any, inside: Any) -> Any:
+    """What is inside, and a whole number, as values of an integer dtype are."""
+    return inside & (value % 1 == 0) if value.is_floating_point() else inside
+
+
 class _IntegerInterval(_Bounded):
     is_discrete = True
 
     def check(self, value: Any) -> Tensor:
-        return (value % 1 == 0) & (self.lower_bound <= value) & (value <= self.upper_bound)
+        return _whole(value, (self.lower_bound <= value) & (value <= self.upper_bound))
 
 
 class _IntegerGreaterThan(_Above):
     is_discrete = True
 
     def check(self, value: Any) -> Tensor:
-        return (value % 1 == 0) & (value >= self.lower_bound)
+        return _whole(value, value >= self.lower_bound)
 
 
 # ------------------------------------------------------------------------------------------------ vectors and matrices

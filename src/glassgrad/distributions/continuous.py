@@ -17,15 +17,8 @@ from .distribution import Distribution, ExponentialFamily, like
 PLACED = {"loc": constraints.real, "scale": constraints.positive}
 
 
-class Normal(ExponentialFamily):
-    """The normal distribution: log p = -(x - μ)² / 2σ² - log σ - ½ log 2π, with loc μ and scale σ.
-
-    rsample is μ + σ·ε. Source: D. Kingma and M. Welling, "Auto-encoding variational Bayes", 2013.
-
-    >>> import glassgrad as gg
-    >>> gg.distributions.Normal(0.0, 1.0).log_prob(gg.tensor(0.0))
-    tensor(-0.9189)
-    """
+class Placed(Distribution):
+    """Of loc + scale · ε, with the mode at loc."""
 
     loc: Tensor
     scale: Tensor
@@ -37,11 +30,22 @@ class Normal(ExponentialFamily):
         self._take(validate_args, loc=loc, scale=scale)
 
     @property
-    def mean(self) -> Tensor:
+    def mode(self) -> Tensor:
         return self.loc
 
+
+class Normal(Placed, ExponentialFamily):
+    """The normal distribution: log p = -(x - μ)² / 2σ² - log σ - ½ log 2π, with loc μ and scale σ.
+
+    rsample is μ + σ·ε. Source: D. Kingma and M. Welling, "Auto-encoding variational Bayes", 2013.
+
+    >>> import glassgrad as gg
+    >>> gg.distributions.Normal(0.0, 1.0).log_prob(gg.tensor(0.0))
+    tensor(-0.9189)
+    """
+
     @property
-    def mode(self) -> Tensor:
+    def mean(self) -> Tensor:
         return self.loc
 
     @property
@@ -68,7 +72,7 @@ class Normal(ExponentialFamily):
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
 
 
-class Laplace(Distribution):
+class Laplace(Placed):
     """Laplace's distribution: log p = -|x - μ| / b - log 2b, with loc μ and scale b.
 
     >>> import glassgrad as gg
@@ -76,21 +80,8 @@ class Laplace(Distribution):
     tensor(1.6931)
     """
 
-    loc: Tensor
-    scale: Tensor
-    arg_constraints = PLACED
-    support = constraints.real
-    has_rsample = True
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None):
-        self._take(validate_args, loc=loc, scale=scale)
-
     @property
     def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
         return self.loc
 
     @property
@@ -120,7 +111,7 @@ class Laplace(Distribution):
         return 1 + (2 * self.scale).log()
 
 
-class Cauchy(Distribution):
+class Cauchy(Placed):
     """Cauchy's distribution: log p = -log π - log γ - log(1 + ((x - x₀) / γ)²), with loc x₀ and scale γ; it has no mean.
 
     >>> import glassgrad as gg
@@ -128,22 +119,9 @@ class Cauchy(Distribution):
     tensor(0.7500)
     """
 
-    loc: Tensor
-    scale: Tensor
-    arg_constraints = PLACED
-    support = constraints.real
-    has_rsample = True
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None):
-        self._take(validate_args, loc=loc, scale=scale)
-
     @property
     def mean(self) -> Tensor:
         return full_like(self.loc, math.nan)
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def variance(self) -> Tensor:

@@ -16,8 +16,8 @@ from ..ops.special import lgamma, xlogy
 from ..placement import Size
 from ..tensor import Tensor
 from . import constraints
-from .discrete import BINARY, CATEGORIES, Categorical
-from .distribution import Distribution, ExponentialFamily, Probable, broadcast_all
+from .discrete import BINARY, OverCategories
+from .distribution import ExponentialFamily, Probable, broadcast_all
 from .gamma import Gamma
 from .sampling import binomial, poisson
 
@@ -163,7 +163,7 @@ class NegativeBinomial(Probable):
         return unnormalized - where(r + value == 0.0, full_like(normalizer, 0.0), normalizer)
 
 
-class Multinomial(Distribution):
+class Multinomial(OverCategories):
     """How often each category comes in n = total_count draws: log P(x) = log n! - Σ log xᵢ! + Σ xᵢ log pᵢ.
 
     >>> import glassgrad as gg
@@ -171,36 +171,19 @@ class Multinomial(Distribution):
     tensor([1., 3.])
     """
 
-    arg_constraints = CATEGORIES
-
     def __init__(self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
         if not isinstance(total_count, int):
             raise NotImplementedError("inhomogeneous total_count is not supported")
         self.total_count = total_count
-        self._categorical = Categorical(probs, logits)
-        super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args=validate_args)
+        self._take_categories(probs, logits, validate_args)
 
     def _expand_parts(self, new: Any, batch_shape: Size) -> None:
-        new.total_count, new._categorical = self.total_count, self._categorical.expand(batch_shape)
+        super()._expand_parts(new, batch_shape)
+        new.total_count = self.total_count
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Any:
         return constraints.multinomial(self.total_count)
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Their logarithms."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the probabilities."""
-        return self._categorical.param_shape
 
     @property
     def mean(self) -> Tensor:

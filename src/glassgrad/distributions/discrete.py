@@ -167,8 +167,11 @@ class Categorical(Probable):
             return drawn.reshape(self._extended_shape(shape))
 
     def _log_prob(self, value: Tensor) -> Tensor:
-        value, logits = broadcast_tensors(value.long().unsqueeze(-1), self.logits)
-        return logits.gather(-1, value[..., :1]).squeeze(-1)
+        index, logits = value.long().unsqueeze(-1), self.logits
+        if index.shape[:-1] != logits.shape[:-1]:
+            index, logits = broadcast_tensors(index, logits)
+            index = index[..., :1]
+        return logits.gather(-1, index).squeeze(-1)
 
     def entropy(self) -> Tensor:
         return -(self.logits.clamp(min=finfo(self.logits.dtype).min) * self.probs).sum(-1)
@@ -177,28 +180,18 @@ class Categorical(Probable):
         return self._enumerated(arange(self._num_events), expand)
 
 
-class OneHotCategorical(Distribution):
-    """As Categorical, each value a vector of zeros with a one at its category.
-
-    >>> import glassgrad as gg
-    >>> gg.distributions.OneHotCategorical(gg.tensor([1.0, 3.0])).mean
-    tensor([0.2500, 0.7500])
-    """
+class OverCategories(Distribution):
+    """Given by the probabilities of categories, with values of one number for each."""
 
     arg_constraints = CATEGORIES
-    support = constraints.one_hot
-    has_enumerate_support = True
+    _categorical: Categorical
 
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
+    def _take_categories(self, probs: Any, logits: Any, validate_args: bool | None) -> None:
         self._categorical = Categorical(probs, logits)
-        super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args=validate_args)
+        Distribution.__init__(self, self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args)
 
     def _expand_parts(self, new: Any, batch_shape: Size) -> None:
         new._categorical = self._categorical.expand(batch_shape)
-
-    @property
-    def _param(self) -> Tensor:
-        return self._categorical._param
 
     @property
     def probs(self) -> Tensor:
@@ -214,6 +207,25 @@ class OneHotCategorical(Distribution):
     def param_shape(self) -> Size:
         """The shape of the probabilities."""
         return self._categorical.param_shape
+
+
+class OneHotCategorical(OverCategories):
+    """As Categorical, each value a vector of zeros with a one at its category.
+
+    >>> import glassgrad as gg
+    >>> gg.distributions.OneHotCategorical(gg.tensor([1.0, 3.0])).mean
+    tensor([0.2500, 0.7500])
+    """
+
+    support = constraints.one_hot
+    has_enumerate_support = True
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
+        self._take_categories(probs, logits, validate_args)
+
+    @property
+    def _param(self) -> Tensor:
+        return self._categorical._param
 
     @property
     def mean(self) -> Tensor:

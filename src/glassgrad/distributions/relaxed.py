@@ -15,9 +15,9 @@ from ..ops.random import rand
 from ..placement import Size
 from ..tensor import Tensor
 from . import constraints
-from .discrete import BINARY, CATEGORIES, Categorical, surprise
-from .distribution import Distribution, ExponentialFamily, Probable, broadcast_all, inside
-from .transformed import TransformedDistribution
+from .discrete import BINARY, CATEGORIES, OverCategories, surprise
+from .distribution import ExponentialFamily, Probable, broadcast_all, inside
+from .transformed import TransformedDistribution, of_base
 from .transforms import ExpTransform, SigmoidTransform
 
 
@@ -69,27 +69,13 @@ class RelaxedBernoulli(TransformedDistribution):
     arg_constraints = BINARY
     support = constraints.unit_interval
     has_rsample = True  # type: ignore[assignment]
+    temperature, probs, logits = of_base("temperature"), of_base("probs"), of_base("logits")
 
     def __init__(self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
         super().__init__(LogitRelaxedBernoulli(temperature, probs, logits), SigmoidTransform(), validate_args=validate_args)
 
-    @property
-    def temperature(self) -> Any:
-        """How soft the values are."""
-        return self.base_dist.temperature
 
-    @property
-    def logits(self) -> Tensor:
-        """log(p / (1 - p))."""
-        return self.base_dist.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self.base_dist.probs
-
-
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(OverCategories):
     """The logarithm of a relaxed one-hot value: log_softmax((logits + Gumbel noise) / temperature).
 
     >>> import glassgrad as gg
@@ -98,32 +84,16 @@ class ExpRelaxedCategorical(Distribution):
     torch.Size([3])
     """
 
-    arg_constraints = CATEGORIES
     support = constraints.real_vector
     has_rsample = True
 
     def __init__(self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
-        self._categorical = Categorical(probs, logits)
         self.temperature = temperature
-        super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args=validate_args)
+        self._take_categories(probs, logits, validate_args)
 
     def _expand_parts(self, new: Any, batch_shape: Size) -> None:
-        new.temperature, new._categorical = self.temperature, self._categorical.expand(batch_shape)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the probabilities."""
-        return self._categorical.param_shape
-
-    @property
-    def logits(self) -> Tensor:
-        """The logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self._categorical.probs
+        super()._expand_parts(new, batch_shape)
+        new.temperature = self.temperature
 
     def rsample(self, sample_shape: Any = Size()) -> Tensor:
         u = inside(rand(self._extended_shape(sample_shape), dtype=self.logits.dtype))
@@ -149,24 +119,10 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     arg_constraints = CATEGORIES
     support = constraints.simplex
     has_rsample = True  # type: ignore[assignment]
+    temperature, probs, logits = of_base("temperature"), of_base("probs"), of_base("logits")
 
     def __init__(self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None):
         super().__init__(ExpRelaxedCategorical(temperature, probs, logits, validate_args=validate_args), ExpTransform(), validate_args=validate_args)
-
-    @property
-    def temperature(self) -> Any:
-        """How soft the values are."""
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Tensor:
-        """The logarithms of the probabilities."""
-        return self.base_dist.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self.base_dist.probs
 
 
 class ContinuousBernoulli(ExponentialFamily, Probable):

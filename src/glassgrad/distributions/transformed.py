@@ -120,7 +120,7 @@ class TransformedDistribution(Distribution):
         return self._forward(self.base_dist.icdf(self._rising(value)))
 
 
-def _of_base(name: str) -> Any:
+def of_base(name: str) -> Any:
     """A parameter that the base distribution holds."""
     return property(lambda self: getattr(self.base_dist, name), doc="A parameter of the base distribution.")
 
@@ -136,7 +136,7 @@ class LogNormal(TransformedDistribution):
     arg_constraints = PLACED
     support = constraints.positive
     has_rsample = True  # type: ignore[assignment]
-    loc, scale = _of_base("loc"), _of_base("scale")
+    loc, scale = of_base("loc"), of_base("scale")
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None):
         super().__init__(Normal(loc, scale, validate_args=validate_args), ExpTransform(), validate_args=validate_args)
@@ -179,7 +179,37 @@ class LogisticNormal(TransformedDistribution):
         super().__init__(base, StickBreakingTransform(), validate_args=validate_args)
 
 
-class HalfNormal(TransformedDistribution):
+class _Folded(TransformedDistribution):
+    """Of |x|, with x of a distribution that is even."""
+
+    arg_constraints = {"scale": constraints.positive}
+    support = constraints.nonnegative
+    has_rsample = True  # type: ignore[assignment]
+    scale = of_base("scale")
+    even: type
+
+    def __init__(self, scale: Any, validate_args: bool | None = None):
+        super().__init__(self.even(0, scale, validate_args=False), AbsTransform(), validate_args=validate_args)
+
+    @property
+    def mode(self) -> Tensor:
+        return full_like(self.scale, 0.0)
+
+    def _log_prob(self, value: Tensor) -> Tensor:
+        found = self.base_dist.log_prob(value) + math.log(2)
+        return where(value >= 0, found, full_like(found, -math.inf))
+
+    def _cdf(self, value: Tensor) -> Tensor:
+        return 2 * self.base_dist.cdf(value) - 1
+
+    def icdf(self, value: Tensor) -> Tensor:
+        return self.base_dist.icdf((value + 1) / 2)
+
+    def entropy(self) -> Tensor:
+        return self.base_dist.entropy() - math.log(2)
+
+
+class HalfNormal(_Folded):
     """The distribution of |x|, x normal with mean 0.
 
     >>> import glassgrad as gg
@@ -187,46 +217,18 @@ class HalfNormal(TransformedDistribution):
     tensor(0.7979)
     """
 
-    arg_constraints = {"scale": constraints.positive}
-    support = constraints.nonnegative
-    has_rsample = True  # type: ignore[assignment]
-    scale = _of_base("scale")
-
-    def __init__(self, scale: Any, validate_args: bool | None = None):
-        super().__init__(Normal(0, scale, validate_args=False), AbsTransform(), validate_args=validate_args)
+    even = Normal
 
     @property
     def mean(self) -> Tensor:
         return self.scale * math.sqrt(2 / math.pi)
 
     @property
-    def mode(self) -> Tensor:
-        return full_like(self.scale, 0.0)
-
-    @property
     def variance(self) -> Tensor:
         return self.scale.pow(2) * (1 - 2 / math.pi)
 
-    def _log_prob(self, value: Tensor) -> Tensor:
-        return _folded(self, value)
 
-    def _cdf(self, value: Tensor) -> Tensor:
-        return 2 * self.base_dist.cdf(value) - 1
-
-    def icdf(self, value: Tensor) -> Tensor:
-        return self.base_dist.icdf((value + 1) / 2)
-
-    def entropy(self) -> Tensor:
-        return self.base_dist.entropy() - math.log(2)
-
-
-def _folded(d: TransformedDistribution, value: Tensor) -> Tensor:
-    """The log-density of |x|: twice the base's, which is even; -∞ below 0."""
-    found = d.base_dist.log_prob(value) + math.log(2)
-    return where(value >= 0, found, full_like(found, -math.inf))
-
-
-class HalfCauchy(TransformedDistribution):
+class HalfCauchy(_Folded):
     """The distribution of |x|, x of Cauchy's with place 0.
 
     >>> import glassgrad as gg
@@ -234,37 +236,15 @@ class HalfCauchy(TransformedDistribution):
     tensor(0.5000)
     """
 
-    arg_constraints = {"scale": constraints.positive}
-    support = constraints.nonnegative
-    has_rsample = True  # type: ignore[assignment]
-    scale = _of_base("scale")
-
-    def __init__(self, scale: Any, validate_args: bool | None = None):
-        super().__init__(Cauchy(0, scale, validate_args=False), AbsTransform(), validate_args=validate_args)
+    even = Cauchy
 
     @property
     def mean(self) -> Tensor:
         return full_like(self.scale, math.inf)
 
     @property
-    def mode(self) -> Tensor:
-        return full_like(self.scale, 0.0)
-
-    @property
     def variance(self) -> Tensor:
         return self.base_dist.variance
-
-    def _log_prob(self, value: Tensor) -> Tensor:
-        return _folded(self, value)
-
-    def _cdf(self, value: Tensor) -> Tensor:
-        return 2 * self.base_dist.cdf(value) - 1
-
-    def icdf(self, value: Tensor) -> Tensor:
-        return self.base_dist.icdf((value + 1) / 2)
-
-    def entropy(self) -> Tensor:
-        return self.base_dist.entropy() - math.log(2)
 
 
 class Gumbel(TransformedDistribution):
@@ -450,7 +430,7 @@ class InverseGamma(TransformedDistribution):
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.positive
     has_rsample = True  # type: ignore[assignment]
-    concentration, rate = _of_base("concentration"), _of_base("rate")
+    concentration, rate = of_base("concentration"), of_base("rate")
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None):
         base = Gamma(concentration, rate, validate_args=validate_args)
