@@ -7,11 +7,14 @@ from collections.abc import Callable
 from numbers import Number
 from typing import Any
 
+import numpy as np
+
 from .. import errors
 from ..autograd.backward import grad
 from ..dtypes import finfo
 from ..graph.modes import enable_grad, no_grad
 from ..ops.creation import full, tensor
+from ..ops.levels import raw
 from ..ops.shapes import broadcast_tensors
 from ..placement import Size
 from ..tensor import Tensor
@@ -49,6 +52,11 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     made = [v if isinstance(v, Tensor) else tensor(v, dtype=dtype) if dtype is not None else tensor(float(v)) for v in values]  # type: ignore[arg-type]
     shape = made[0].shape
     return tuple(made) if all(v.shape == shape for v in made) else broadcast_tensors(*made)
+
+
+def all_true(valid: Tensor) -> bool:
+    """Whether all of them are, for all examples of a batch in `vmap`, too."""
+    return bool(np.all(raw(valid._data)))
 
 
 def like(values: Tensor, shape: Any) -> Tensor:
@@ -119,7 +127,7 @@ class Distribution:
             if constraints.is_dependent(constraint) or name not in self.__dict__ and isinstance(getattr(type(self), name, None), lazy_property):
                 continue
             value = getattr(self, name)
-            if not constraint.check(value).all():
+            if not all_true(constraint.check(value)):
                 raise errors.explain(
                     ValueError(
                         f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution {self!r} to satisfy the constraint "
@@ -273,7 +281,7 @@ class Distribution:
                 "`validate_args=False` to turn off validation.", stacklevel=4,
             )  # fmt: skip
             return
-        if not support.check(value).all():
+        if not all_true(support.check(value)):
             raise errors.explain(
                 ValueError(
                     f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be within the support ({support!r}) "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.function import Function
-from ..ops.random import Generator, default_generator
+from ..ops.random import Generator, default_generator, refused_draw
 from ..ops.shapes import broadcast_tensors
 from ..ops.special import lgamma
 from ..tensor import Tensor
@@ -158,60 +158,107 @@ def _binomial(stream: Stream, n: float, p: float) -> float:
 
 
 # ------------------------------------------------------------------------------------------------ as tensors
-class _StandardGamma(Function):
+class _Numeric(Function):
+    """What arrays are computed by, element by element or vector by vector, as a function of tensors of one shape; in `vmap` the batch is a dim more."""
+
+    draws = False
+    generate_vmap_rule = False
+
+    @classmethod
+    def vmap(cls, info: Any, in_dims: Any, *tensors: Tensor) -> Any:
+        if cls.draws and info.randomness == "error":
+            raise refused_draw()
+        wide = [t.movedim(d, 0) if d is not None else t.expand((info.batch_size, *t.shape)) for t, d in zip(tensors, in_dims)]
+        return cls.apply(*wide), 0
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        raise NotImplementedError("the derivative of an implicit derivative, or of a drawn count, is not implemented")
+
+
+def _arrays(tensors: Any) -> list[np.ndarray]:
+    return [np.asarray(t._data) for t in tensors]
+
+
+class _GammaSlope(_Numeric):
+    @staticmethod
+    def forward(*tensors: Tensor) -> Tensor:
+        return Tensor._wrap(gamma_slope(*_arrays(tensors)))
+
+
+class _BetaSlope(_Numeric):
+    @staticmethod
+    def forward(*tensors: Tensor) -> Tensor:
+        return Tensor._wrap(beta_slope(*_arrays(tensors)))
+
+
+class _Poisson(_Numeric):
+    draws = True
+
+    @staticmethod
+    def forward(*tensors: Tensor) -> Tensor:
+        return Tensor._wrap(each(_poisson, *_arrays(tensors)))
+
+
+class _Binomial(_Numeric):
+    draws = True
+
+    @staticmethod
+    def forward(*tensors: Tensor) -> Tensor:
+        return Tensor._wrap(each(_binomial, *_arrays(tensors)))
+
+
+class _StandardGamma(_Numeric):
     """Gamma values of rate 1, with the implicit derivative by the concentration."""
 
+    draws = True
+
     @staticmethod
-    def forward(ctx: Any, concentration: Tensor) -> Tensor:
-        data = np.asarray(concentration._data)
-        drawn = np.maximum(each(_gamma, data), np.finfo(data.dtype).tiny)
-        result = Tensor._wrap(drawn)
-        ctx.save_for_backward(concentration, result)
-        return result
+    def forward(concentration: Tensor) -> Tensor:
+        (data,) = _arrays([concentration])
+        return Tensor._wrap(np.maximum(each(_gamma, data), np.finfo(data.dtype).tiny))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        concentration, result = ctx.saved_tensors
-        return grad * Tensor._wrap(gamma_slope(np.asarray(concentration._data), np.asarray(result._data)))
+        return grad * _GammaSlope.apply(*ctx.saved_tensors)
 
 
-class _Dirichlet(Function):
+class _Dirichlet(_Numeric):
     """Dirichlet values, with the derivative of Jankowiak and Obermeyer (2018) by the concentrations."""
 
+    draws = True
+
     @staticmethod
-    def forward(ctx: Any, concentration: Tensor) -> Tensor:
-        data = np.asarray(concentration._data)
-        tiny = np.finfo(data.dtype).tiny
+    def forward(concentration: Tensor) -> Tensor:
+        (data,) = _arrays([concentration])
+        limits = np.finfo(data.dtype)
         drawn = each(_gamma, data.astype(np.float64))
-        drawn = np.clip(drawn / drawn.sum(-1, keepdims=True), tiny, 1 - np.finfo(data.dtype).epsneg)
-        result = Tensor._wrap(drawn.astype(data.dtype))
-        ctx.save_for_backward(concentration, result)
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        concentration, x = ctx.saved_tensors
-        a, v = np.asarray(concentration._data, np.float64), np.asarray(x._data, np.float64)
-        # each αⱼ moves xⱼ as its marginal's quantile, Beta(αⱼ, Σα - αⱼ), and the others in proportion
-        moved = beta_slope(a, a.sum(-1, keepdims=True) - a, v) / (1 - v)
-        slope = Tensor._wrap(moved.astype(x._data.dtype))
-        return slope * (grad - (x * grad).sum(-1, keepdim=True))
-
-
-class _GammaShare(Function):
-    """P(a, x), with its derivative by both: the density by x, and by a the density times how x would move."""
-
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, x: Tensor) -> Tensor:
-        ctx.save_for_backward(a, x)
-        return Tensor._wrap(gamma_share(np.asarray(a._data), np.asarray(x._data)))
+        return Tensor._wrap(np.clip(drawn / drawn.sum(-1, keepdims=True), limits.tiny, 1 - limits.epsneg).astype(data.dtype))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         a, x = ctx.saved_tensors
+        # each αⱼ moves xⱼ as its marginal's quantile, Beta(αⱼ, Σα - αⱼ), and the others in proportion
+        slope = _BetaSlope.apply(a, a.sum(-1, keepdim=True) - a, x) / (1 - x)
+        return slope * (grad - (x * grad).sum(-1, keepdim=True))
+
+
+class _GammaShare(_Numeric):
+    """P(a, x), with its derivative by both: the density by x, and by a the density times how x would move."""
+
+    @staticmethod
+    def forward(*tensors: Tensor) -> Tensor:
+        return Tensor._wrap(gamma_share(*_arrays(tensors)))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        a, x, _ = ctx.saved_tensors
         density = ((a - 1) * x.log() - x - lgamma(a)).exp() * grad
-        slope = Tensor._wrap(gamma_slope(np.asarray(a._data), np.asarray(x._data))) if ctx.needs_input_grad[0] else None
-        return None if slope is None else -density * slope, density
+        return -density * _GammaSlope.apply(a, x) if ctx.needs_input_grad[0] else None, density
 
 
 def standard_gamma(concentration: Tensor) -> Tensor:
@@ -231,9 +278,9 @@ def dirichlet(concentration: Tensor) -> Tensor:
 
 def poisson(rate: Tensor) -> Tensor:
     """A count for each rate; a constant."""
-    return Tensor._wrap(each(_poisson, np.asarray(rate._data)))
+    return _Poisson.apply(rate).detach()
 
 
 def binomial(count: Tensor, probs: Tensor) -> Tensor:
     """A number of successes for each number of trials and probability; a constant."""
-    return Tensor._wrap(each(_binomial, np.asarray(count._data), np.asarray(probs._data)))
+    return _Binomial.apply(*broadcast_tensors(count, probs)).detach()
