@@ -16,14 +16,14 @@ import glassgrad
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "compatibility.md"
 NAMESPACES = ["torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.nn.utils", "torch.optim", "torch.optim.lr_scheduler", "torch.autograd",
               "torch.autograd.functional", "torch.autograd.forward_ad", "torch.autograd.graph", "torch.func", "torch.linalg", "torch.special", "torch.fft", "torch.signal.windows", "torch.utils.data",
-              "torch.testing", "torch.random"]  # fmt: skip
+              "torch.testing", "torch.random", "torch.distributions", "torch.distributions.constraints"]  # fmt: skip
 LIMITS = {
     "torch.load": "reads safetensors and PyTorch's files of tensors and plain containers; executes nothing; no mmap", "torch.save": "writes safetensors, no pickles: state dicts and containers, not modules",
     "torch.compile": "returns the function as it is", "torch.Tensor.to": "one device, the CPU", "torch.Tensor.cuda": "raises, as a CPU build does", "torch.Tensor.type": "types of the CPU",
     "torch.nn.Embedding": "no sparse gradients", "torch.nn.functional.embedding": "no sparse gradients", "torch.nn.EmbeddingBag": "no sparse gradients",
     "torch.gather": "no sparse gradients", "torch.Tensor.gather": "no sparse gradients", "torch.nn.AdaptiveMaxPool2d": "not inside vmap or forward mode",
     "torch.nn.functional.adaptive_max_pool2d": "not inside vmap or forward mode", "torch.as_strided": "its gradient takes the memory of contiguous tensors", "torch.norm": "norms of vectors: linalg.norm has the others",
-    "torch.nn.Hardtanh": "without the deprecated names of its bounds", "torch.utils.data.DataLoader": "pin_memory warns that there is no accelerator",
+    "torch.distributions.Wishart": "for a seed, other samples than PyTorch's", "torch.nn.Hardtanh": "without the deprecated names of its bounds", "torch.utils.data.DataLoader": "pin_memory warns that there is no accelerator",
 }  # fmt: skip
 ASIDE = re.compile(  # machinery of other devices, compilers and file formats, which has no meaning on NumPy
     r"^_|quantiz|^q_|qscheme|int_repr|fbgemm|mkldnn|miopen|cudnn|xla|ipu|xpu|mtia|maia|vulkan|sparse|csr|csc|bsr|bsc|coo|crow_|ccol_|col_ind|row_ind|autocast|Sym|sym_|jit|JIT|"

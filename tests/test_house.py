@@ -18,7 +18,7 @@ ORDER = [
     ["ops.scatters", "ops.special", "ops.bessel", "ops.polynomials", "ops.pointwise", "ops.arrangements", "ops.linear"], ["ops.ordering", "ops.contractions", "ops.solvers"], ["ops.decompositions", "ops.lu"], ["ops.matrices"], ["ops.later"], ["linalg", "special", "random", "functional"], ["levels"], ["autograd"],
     ["ops.activations", "ops.losses", "ops.classification", "ops.ctc", "ops.grids", "ops.convolution", "ops.pooling", "ops.normalization", "ops.padding", "ops.interpolation", "ops.embeddings",
      "ops.dropouts", "ops.attention", "ops.recurrent", "ops.fourier", "ops.signals"],
-    ["func", "fft", "signal"], ["amp"], ["cuda.amp", "nn", "optim", "utils", "serialization"], ["descent"], ["study"], ["see"], ["testing"], ["neuron"], ["fitting"], ["cli"], ["__main__", "__init__"],
+    ["func", "fft", "signal"], ["amp"], ["cuda.amp", "nn", "optim", "utils", "serialization", "distributions"], ["descent"], ["study"], ["see"], ["testing"], ["neuron"], ["fitting"], ["cli"], ["__main__", "__init__"],
 ]  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 

@@ -187,19 +187,24 @@ def _drawn(name: str, draw: Any, doc: str) -> Any:
     return make, like
 
 
+def refused_draw() -> RuntimeError:
+    """The error for random numbers in a `vmap` that does not say whose they are."""
+    return errors.explain(
+        RuntimeError(
+            "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' randomness flags "
+            "on vmap or perform the randomness operation out of vmap"
+        ),
+        "the examples of a batch run as one: it has to be said whether each draws numbers of its own",
+        errors.line_of(errors.users_place()), "vmap(f, randomness='different') or 'same'",
+    )  # fmt: skip
+
+
 def _each(shape: tuple[int, ...], draw: Any) -> Any:
     """draw(n) numbers in a shape; inside `vmap` what its `randomness` says: the same for all examples, or others for each."""
     levels: list[Any] = []
     for level in reversed(running.levels):
         if level.randomness == "error":
-            raise errors.explain(
-                RuntimeError(
-                    "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' randomness flags "
-                    "on vmap or perform the randomness operation out of vmap"
-                ),
-                "the examples of a batch run as one: it has to be said whether each draws numbers of its own",
-                errors.line_of(errors.users_place()), "vmap(f, randomness='different') or 'same'",
-            )  # fmt: skip
+            raise refused_draw()
         if level.randomness == "different":
             levels.insert(0, level)
     full = (*[level.size for level in levels], *shape)
