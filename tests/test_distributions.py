@@ -432,7 +432,8 @@ def test_as_pytorch(name):
 # ------------------------------------------------------------------------------------------------ held by mathematics
 def test_implicit_slopes_keep_the_share():
     """F(x(α); α) does not move: held by the incomplete functions themselves, differenced."""
-    from glassgrad.distributions.implicit import beta_slope, gamma_share, gamma_slope
+    from glassgrad.distributions.implicit import beta_slope, gamma_slope
+    from glassgrad.ops.incomplete import gamma_share
 
     special = pytest.importorskip("scipy.special")
     a = np.array([0.05, 0.5, 1.0, 3.0, 40.0, 700.0])[:, None]

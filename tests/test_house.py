@@ -15,7 +15,7 @@ ORDER = [
     ["version"], ["dtypes"], ["errors"], ["recording", "printing", "placement", "accelerator", "cuda", "backends", "trees", "writing"], ["graph"], ["tensor"], ["parameter"],
     ["queries", "ops.blocks", "ops.op", "ops.docs"], ["ops.arrays"], ["ops.windows"], ["ops.levels"], ["ops.runtime"], ["ops.build"], ["ops.declare"], ["ops.elementwise"], ["ops.reductions"], ["ops.shapes"], ["ops.extremes", "ops.formats"],
     ["ops.joins", "ops.products", "ops.indexing", "ops.gathers"], ["ops.creation"], ["ops.random", "ops.legacy", "ops.copies"], ["ops.numpy_protocol"], ["ops.methods"],
-    ["ops.scatters", "ops.special", "ops.bessel", "ops.polynomials", "ops.pointwise", "ops.arrangements", "ops.linear"], ["ops.ordering", "ops.contractions", "ops.solvers"], ["ops.decompositions", "ops.lu"], ["ops.matrices"], ["ops.later"], ["linalg", "special", "random", "functional"], ["levels"], ["autograd"],
+    ["ops.scatters", "ops.special", "ops.bessel", "ops.polynomials", "ops.pointwise", "ops.arrangements", "ops.linear"], ["ops.ordering", "ops.contractions", "ops.solvers", "ops.incomplete"], ["ops.decompositions", "ops.lu"], ["ops.matrices"], ["ops.later"], ["linalg", "special", "random", "functional"], ["levels"], ["autograd"],
     ["ops.activations", "ops.losses", "ops.classification", "ops.ctc", "ops.grids", "ops.convolution", "ops.pooling", "ops.normalization", "ops.padding", "ops.interpolation", "ops.embeddings",
      "ops.dropouts", "ops.attention", "ops.recurrent", "ops.fourier", "ops.signals"],
     ["func", "fft", "signal"], ["amp"], ["cuda.amp", "nn", "optim", "utils", "serialization", "distributions"], ["descent"], ["study"], ["see"], ["testing"], ["neuron"], ["fitting"], ["cli"], ["__main__", "__init__"],

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from ..autograd.function import Function
+from ..ops.incomplete import gamma_share
 from ..ops.random import Generator, default_generator, refused_draw
 from ..ops.shapes import broadcast_tensors
 from ..ops.special import lgamma
 from ..tensor import Tensor
-from .implicit import beta_slope, gamma_share, gamma_slope
+from .implicit import beta_slope, gamma_slope
 
 BLOCK = 256
 

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from ..graph.modes import no_grad
-from ..ops.creation import arange, full_like, zeros
+from ..ops.bessel import i0e, i1e
+from ..ops.creation import full_like, zeros
 from ..ops.elementwise import where
 from ..ops.random import rand
 from ..placement import Size
@@ -87,17 +88,6 @@ class GeneralizedPareto(Distribution):
         return self.scale.log() + self.concentration + 1
 
 
-def _bessel(x: Tensor) -> tuple[Tensor, Tensor]:
-    """e^-x times the modified Bessel functions I₀ and I₁, the means of e^(x cos θ) and of cos θ · e^(x cos θ) over the circle.
-
-    The mean of equally spaced angles converges faster than any power, once they are closer than the peak at θ = 0 is wide.
-    """
-    n = 32 + int(8 * math.sqrt(float(x.detach().max()) if x.numel() else 0.0))
-    cosine = ((arange(n, dtype=x.dtype) + 0.5) * (math.pi / n)).cos()
-    weight = (x.unsqueeze(-1) * (cosine - 1)).exp()
-    return weight.mean(-1), (weight * cosine).mean(-1)
-
-
 class VonMises(Distribution):
     """Von Mises' distribution of angles: log p = κ cos(x - μ) - log 2π I₀(κ), with loc μ and concentration κ.
 
@@ -127,12 +117,10 @@ class VonMises(Distribution):
 
     @property
     def variance(self) -> Tensor:
-        zeroth, first = _bessel(self.concentration)
-        return 1 - first / zeroth
+        return 1 - i1e(self.concentration) / i0e(self.concentration)
 
     def _log_prob(self, value: Tensor) -> Tensor:
-        zeroth, _ = _bessel(self.concentration)
-        return self.concentration * ((value - self.loc).cos() - 1) - math.log(2 * math.pi) - zeroth.log()
+        return self.concentration * ((value - self.loc).cos() - 1) - math.log(2 * math.pi) - i0e(self.concentration).log()
 
     def sample(self, sample_shape: Any = Size()) -> Tensor:
         with no_grad():

@@ -32,6 +32,7 @@ ROOMS = {
         writing="erfc_ erfinv_ lgamma_ digamma_ xlogy_ nan_to_num_ logit_ sinc_ polygamma_ mvlgamma_",
     ),
     "bessel": Names("i0", writing="i0_"),
+    "incomplete": Names("igamma igammac", writing="igamma_ igammac_"),
     "pointwise": Names(
         "addcmul addcdiv lerp fmax fmin copysign logaddexp2 nextafter gcd lcm heaviside ldexp frexp float_power isposinf isneginf isreal angle "
         "conj_physical resolve_conj resolve_neg adjoint nansum nanmean",
