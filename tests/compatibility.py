@@ -117,7 +117,7 @@ missing raises AttributeError, which names the nearest one that is here; an opti
 devices, for compilers, for sparse or quantized tensors are left out of the lists, and are not here.
 
 Everywhere: one device, the CPU; the dtypes float16, float32, float64, complex64, complex128, the integers of 8 to 64 bits with uint8, and bool (no bfloat16);
-tensors in strided memory (no sparse, nested or quantized ones); no distributed training, no TorchScript, no `torch.export`.
+tensors in strided memory (no sparse, nested or quantized ones); no distributed training, no `torch.export`; what TorchScript would compile runs as it is.
 """
     return head + "\n".join(parts).rstrip() + "\n"
 

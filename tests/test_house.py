@@ -12,7 +12,7 @@ import glassgrad as gg
 ROOT = pathlib.Path(gg.__file__).parent
 # A room may import from those on the lines above its own, and from its own line.
 ORDER = [
-    ["version"], ["dtypes"], ["errors"], ["recording", "printing", "placement", "accelerator", "cuda", "backends", "trees", "writing"], ["graph"], ["tensor"], ["parameter"],
+    ["version"], ["dtypes"], ["errors"], ["recording", "printing", "placement", "accelerator", "jit", "cuda", "backends", "trees", "writing"], ["graph"], ["tensor"], ["parameter"],
     ["queries", "ops.blocks", "ops.op", "ops.docs"], ["ops.arrays"], ["ops.windows"], ["ops.levels"], ["ops.runtime"], ["ops.build"], ["ops.declare"], ["ops.elementwise"], ["ops.reductions"], ["ops.shapes"], ["ops.extremes", "ops.formats"],
     ["ops.joins", "ops.products", "ops.indexing", "ops.gathers"], ["ops.creation"], ["ops.random", "ops.legacy", "ops.copies"], ["ops.numpy_protocol"], ["ops.methods"],
     ["ops.scatters", "ops.special", "ops.bessel", "ops.polynomials", "ops.pointwise", "ops.arrangements", "ops.linear"], ["ops.ordering", "ops.contractions", "ops.solvers", "ops.incomplete"], ["ops.decompositions", "ops.lu"], ["ops.matrices"], ["ops.later"], ["linalg", "special", "random", "functional"], ["levels"], ["autograd"],

@@ -292,7 +292,7 @@ def __getattr__(name: str) -> object:
 
 _ROOMS = (
     "see", "study", "descent", "nn", "optim", "func", "utils", "serialization", "linalg", "special", "fft", "signal", "random", "testing", "neuron", "amp",
-    "functional", "distributions",
+    "functional", "distributions", "jit",
 )  # fmt: skip
 _FROM_ROOMS = {"descend": "descent", "vmap": "func", "save": "serialization", "load": "serialization", "autocast": "amp", "is_autocast_enabled": "amp"}
 
