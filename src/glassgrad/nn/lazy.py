@@ -49,6 +49,10 @@ class Lazy(Module):
     def _size(self, input: Tensor) -> int:
         return input.shape[1]
 
+    def _size_in(self, weight: Tensor) -> int:
+        """The size of the input, from a weight."""
+        return weight.shape[0]
+
     def _made(self, size: int) -> Any:
         args, kwargs = self.__dict__["_made_with"]
         now = FROM_NUMPY[next(iter(self._parameters.values()))._data.dtype]  # after .double() and its like
@@ -59,14 +63,25 @@ class Lazy(Module):
         return True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        made = self._made(self._size(args[0]))
+        self._become(self._made(self._size(args[0])))
+        return self(*args, **kwargs)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        """Becomes the other layer, of the size of the weight that is loaded; stays as it is where that has none yet."""
+        weight, becomes = state_dict.get(prefix + "weight"), self.cls_to_become
+        if weight is not None:
+            if not weight._data.size:
+                return
+            self._become(self._quietly(self._size_in(weight)))
+        becomes._load_from_state_dict(self, state_dict, prefix, *rest)
+
+    def _become(self, made: Any) -> None:
         made.train(self.training)
         own = {name: value for name, value in self.__dict__.items() if "hook" in name}
         self.__dict__.clear()
         self.__dict__.update(made.__dict__)
         self.__dict__.update(own)
         self.__class__ = self.cls_to_become  # type: ignore[assignment]
-        return self(*args, **kwargs)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         """Remembers a dtype for when the parameters are made."""
@@ -75,27 +90,32 @@ class Lazy(Module):
                 p._data = fn(Tensor._wrap(p._data))._data
         return self
 
-    def extra_repr(self) -> str:
+    def _quietly(self, size: int) -> Any:
+        """The other layer, made without a warning and without using up random numbers."""
         state = get_rng_state()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return self._made(0).extra_repr()
+                return self._made(size)
         finally:
             set_rng_state(state)
 
+    def extra_repr(self) -> str:
+        return self._quietly(0).extra_repr()
 
-def _lazy(name: str, became: Any, names: tuple[str, ...], size: Any = None) -> Any:
+
+def _lazy(name: str, became: Any, names: tuple[str, ...], **sizes: Any) -> Any:
     body = {"cls_to_become": became, "names": names, "__module__": __name__, "__doc__": f"A {became.__name__} that learns the size of its input."}
-    return type(name, (Lazy,), {**body, **({"_size": size} if size else {})})
+    return type(name, (Lazy,), {**body, **sizes})
 
 
-LazyLinear = _lazy("LazyLinear", linear.Linear, ("weight", "bias"), lambda self, input: input.shape[-1])
+LazyLinear = _lazy("LazyLinear", linear.Linear, ("weight", "bias"), _size=lambda self, input: input.shape[-1], _size_in=lambda self, weight: weight.shape[1])
 LazyConv1d, LazyConv2d, LazyConv3d = (
-    _lazy(f"LazyConv{n}d", getattr(conv, f"Conv{n}d"), ("weight", "bias"), lambda self, input, n=n: input.shape[input.ndim - n - 1]) for n in (1, 2, 3)
+    _lazy(f"LazyConv{n}d", getattr(conv, f"Conv{n}d"), ("weight", "bias"), _size=lambda self, input, n=n: input.shape[input.ndim - n - 1],
+          _size_in=lambda self, weight: weight.shape[1] * self._quietly(0).groups) for n in (1, 2, 3)
 )
 LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = (
-    _lazy(f"LazyConvTranspose{n}d", getattr(conv, f"ConvTranspose{n}d"), ("weight", "bias"), lambda self, input, n=n: input.shape[input.ndim - n - 1])
+    _lazy(f"LazyConvTranspose{n}d", getattr(conv, f"ConvTranspose{n}d"), ("weight", "bias"), _size=lambda self, input, n=n: input.shape[input.ndim - n - 1])
     for n in (1, 2, 3)
 )
 LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = (
