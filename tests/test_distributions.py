@@ -496,3 +496,16 @@ def test_a_batch_draws_what_its_parts_draw():
         after = gg.rand(1)
         gg.manual_seed(5)
         assert gg.equal(gg.cat([d.sample((100,)) for _ in range(3)]), once) and gg.equal(gg.rand(1), after)
+
+
+def test_pytorchs_modules_of_one_distribution_each():
+    import importlib
+
+    for module, name in (
+        ("normal", "Normal"), ("categorical", "Categorical"), ("multivariate_normal", "MultivariateNormal"), ("one_hot_categorical", "OneHotCategorical"), ("von_mises", "VonMises"),
+        ("studentT", "StudentT"), ("chi2", "Chi2"), ("lkj_cholesky", "LKJCholesky"), ("lowrank_multivariate_normal", "LowRankMultivariateNormal"), ("gamma", "Gamma"),
+        ("transformed_distribution", "TransformedDistribution"), ("relaxed_categorical", "RelaxedOneHotCategorical"), ("independent", "Independent"), ("utils", "broadcast_all"),
+        ("kl", "kl_divergence"), ("exp_family", "ExponentialFamily"), ("negative_binomial", "NegativeBinomial"), ("half_cauchy", "HalfCauchy"), ("log_normal", "LogNormal"),
+    ):  # fmt: skip
+        found = getattr(importlib.import_module(f"glassgrad.distributions.{module}"), name)
+        assert found is getattr(gg.distributions, name, found)

@@ -1,5 +1,6 @@
 """PyTorch's `distributions`: densities, samples with gradients, divergences, transforms."""
 
+from . import by_name as _by_name
 from . import constraint_registry, constraints, kl, transforms
 from . import divergences as _closed_forms  # noqa: F401 - fills the table of `kl`
 from .constraint_registry import biject_to, transform_to
@@ -60,3 +61,5 @@ __all__ = [
     "Transform", "TransformedDistribution", "Uniform", "VonMises", "Weibull", "Wishart", "biject_to", "constraint_registry", "constraints",
     "identity_transform", "kl", "kl_divergence", "register_kl", "transform_to", "transforms",
 ]  # fmt: skip
+
+_by_name.declare(__name__, [c for c in list(globals().values()) if isinstance(c, type) and issubclass(c, Distribution) and c is not Distribution])
