@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 
 CHILD = """
-import contextlib, resource, sys, tempfile, time
+import contextlib, sys, tempfile, time
 from glassgrad.fitting import fit
 if __name__ == "__main__":
     source, method, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -36,7 +36,7 @@ if __name__ == "__main__":
         began = time.perf_counter()
         found = fit(source, "y", method, epochs=5, cluster=address)
         seconds = time.perf_counter() - began
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, 1 if method == "lstsq" else found.epochs + 2)
+    print(seconds, found.peak_memory, 1 if method == "lstsq" else found.epochs + 2)
 """
 
 

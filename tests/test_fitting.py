@@ -322,13 +322,11 @@ def test_memory_stays_bounded(tmp_path):
     small = tmp_path / "small.parquet"
     pq.write_table(pa.table({n: random.random(2000) for n in [*names, "y"]}), small)
     code = textwrap.dedent("""
-        import resource, sys
+        import sys
         from glassgrad.fitting import fit
-        fit(sys.argv[1], "y", "all", epochs=2, threads=2)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = fit(sys.argv[1], "y", "all", epochs=2, threads=2).peak_memory
         found = fit(sys.argv[2], "y", "all", epochs=2, threads=2, batch_rows=8192)
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        print(found.rows, grown // (1024 if sys.platform == "darwin" else 1))
+        print(found.rows, (found.peak_memory - before) // 1024)
     """)
     got = subprocess.run([sys.executable, "-c", code, small, tmp_path / "d.parquet"], capture_output=True, text=True, check=True, env=os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"})
     rows, grown = map(int, got.stdout.split())
@@ -345,11 +343,10 @@ def test_two_gigabytes_in_less_than_600_megabytes(tmp_path):
             writer.write_table(pa.table([*X, truth @ X + 3 + random.normal(size=250_000)], names=names))
     assert os.path.getsize(tmp_path / "d.parquet") >= 2_000_000_000
     code = textwrap.dedent("""
-        import json, resource, sys
+        import json, sys
         from glassgrad.fitting import fit
         found = fit(sys.argv[1], "y", sys.argv[2], epochs=3)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        print(json.dumps([found.rows, found.coef.tolist(), found.intercept, peak]))
+        print(json.dumps([found.rows, found.coef.tolist(), found.intercept, found.peak_memory]))
     """)
     for method, within in (("lstsq", 0.01), ("adaline", 0.3)):
         got = subprocess.run([sys.executable, "-c", code, tmp_path / "d.parquet", method], capture_output=True, text=True, check=True)
