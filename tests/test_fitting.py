@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -335,6 +336,9 @@ def test_memory_stays_bounded(tmp_path):
 
 @pytest.mark.skipif("GLASSGRAD_LARGE" not in os.environ, reason="writes and reads 2 GB; GLASSGRAD_LARGE=1 runs it, as CI does")
 def test_two_gigabytes_in_less_than_600_megabytes(tmp_path):
+    free = shutil.disk_usage(tmp_path).free
+    if free < 6e9:
+        pytest.skip(f"2 GB want room on the disk, and {free / 1e9:.1f} GB are free")
     names = [*(f"x{i}" for i in range(19)), "y"]
     random, truth = np.random.default_rng(0), np.arange(19) - 9.0
     with pq.ParquetWriter(tmp_path / "d.parquet", pa.schema([(n, pa.float64()) for n in names]), compression="none", use_dictionary=False) as writer:
