@@ -332,6 +332,7 @@ def test_memory_stays_bounded(tmp_path):
     got = subprocess.run([sys.executable, "-c", code, small, tmp_path / "d.parquet"], capture_output=True, text=True, check=True, env=os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"})
     rows, grown = map(int, got.stdout.split())
     assert rows == 3_000_000 and grown < 100_000, f"{grown} KB"
+    (tmp_path / "d.parquet").unlink()
 
 
 @pytest.mark.skipif("GLASSGRAD_LARGE" not in os.environ, reason="writes and reads 2 GB; GLASSGRAD_LARGE=1 runs it, as CI does")
@@ -357,6 +358,7 @@ def test_two_gigabytes_in_less_than_600_megabytes(tmp_path):
         rows, coef, intercept, peak = json.loads(got.stdout)
         assert rows == 12_500_000 and coef == pytest.approx(truth.tolist(), abs=within) and intercept == pytest.approx(3, abs=within)
         assert peak < 600e6, f"{method}: {peak / 1e6:.0f} MB"
+    (tmp_path / "d.parquet").unlink()  # pytest keeps what tests leave
 
 
 # ------------------------------------------------------------------------------------------------ going on
