@@ -12,15 +12,14 @@ from ..ops.special import erfinv
 from ..placement import Size
 from ..tensor import Tensor
 from . import constraints
-from .distribution import Distribution, ExponentialFamily, like
+from .distribution import Centred, Distribution, ExponentialFamily, like
 
 PLACED = {"loc": constraints.real, "scale": constraints.positive}
 
 
-class Placed(Distribution):
-    """Of loc + scale · ε, with the mode at loc."""
+class Placed(Centred):
+    """Of loc + scale · ε."""
 
-    loc: Tensor
     scale: Tensor
     arg_constraints = PLACED
     support = constraints.real
@@ -28,10 +27,6 @@ class Placed(Distribution):
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None):
         self._take(validate_args, loc=loc, scale=scale)
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
 
 class Normal(Placed, ExponentialFamily):
@@ -43,10 +38,6 @@ class Normal(Placed, ExponentialFamily):
     >>> gg.distributions.Normal(0.0, 1.0).log_prob(gg.tensor(0.0))
     tensor(-0.9189)
     """
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
 
     @property
     def stddev(self) -> Tensor:
@@ -79,10 +70,6 @@ class Laplace(Placed):
     >>> gg.distributions.Laplace(0.0, 1.0).entropy()
     tensor(1.6931)
     """
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
 
     @property
     def variance(self) -> Tensor:

@@ -304,6 +304,20 @@ def _owner(cls: type) -> type:
 
 
 # ------------------------------------------------------------------------------------------------ families
+class Centred(Distribution):
+    """Symmetric about `loc`, where its mean and its mode are."""
+
+    loc: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        return self.loc
+
+
 class ExponentialFamily(Distribution):
     """Densities h(x) · exp(⟨T(x), η⟩ - A(η)), with natural parameters η and log-normaliser A.
 

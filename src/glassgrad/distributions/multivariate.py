@@ -14,7 +14,7 @@ from ..ops.solvers import cholesky_inverse
 from ..placement import Size
 from ..tensor import Tensor
 from . import constraints
-from .distribution import Distribution, lazy_property
+from .distribution import Centred, Distribution, lazy_property
 
 
 def of_vectors(matrix: Tensor, vectors: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class OfCovariance(Distribution):
         return self._wide(cholesky_inverse(self._unbroadcasted_scale_tril))
 
 
-class MultivariateNormal(OfCovariance):
+class MultivariateNormal(Centred, OfCovariance):
     """Normal vectors: log p = -½ |L⁻¹(x - μ)|² - log det L - n/2 · log 2π, with covariance L Lᵀ.
 
     One of covariance_matrix, precision_matrix (its inverse) and scale_tril (L) is given, the others are computed when asked for.
@@ -116,14 +116,6 @@ class MultivariateNormal(OfCovariance):
         self._factorize()
 
     @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
-
-    @property
     def variance(self) -> Tensor:
         return self._unbroadcasted_scale_tril.pow(2).sum(-1).expand(self._batch_shape + self._event_shape)
 
@@ -139,7 +131,7 @@ class MultivariateNormal(OfCovariance):
         return found.expand(self._batch_shape)
 
 
-class LowRankMultivariateNormal(Distribution):
+class LowRankMultivariateNormal(Centred):
     """Normal vectors with the covariance W Wᵀ + diag(d): cov_factor W of n × m, cov_diag d.
 
     Determinant and inverse are those of an m × m matrix, C = I + Wᵀ diag(d)⁻¹ W, by the formulas of Woodbury and of Sylvester.
@@ -183,14 +175,6 @@ class LowRankMultivariateNormal(Distribution):
 
     def _wide(self, matrix: Tensor) -> Tensor:
         return matrix.expand(self._batch_shape + self._event_shape + self._event_shape)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @lazy_property
     def variance(self) -> Tensor:  # type: ignore[override]

@@ -14,7 +14,7 @@ from ..placement import Size
 from ..tensor import Tensor
 from . import constraints
 from .continuous import PLACED
-from .distribution import Distribution
+from .distribution import Centred, Distribution
 
 
 class GeneralizedPareto(Distribution):
@@ -88,7 +88,7 @@ class GeneralizedPareto(Distribution):
         return self.scale.log() + self.concentration + 1
 
 
-class VonMises(Distribution):
+class VonMises(Centred):
     """Von Mises' distribution of angles: log p = κ cos(x - μ) - log 2π I₀(κ), with loc μ and concentration κ.
 
     Samples by rejection, in double precision; source: D. Best and N. Fisher, "Efficient simulation of the von Mises distribution", 1979. `variance` is
@@ -106,14 +106,6 @@ class VonMises(Distribution):
 
     def __init__(self, loc: Any, concentration: Any, validate_args: bool | None = None):
         self._take(validate_args, loc=loc, concentration=concentration)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def variance(self) -> Tensor:

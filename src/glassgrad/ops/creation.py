@@ -325,7 +325,9 @@ def full(size: Any, fill_value: Any, *, out: Tensor | None = None, dtype: Any = 
         raise errors.argument("full", "fill_value", 2, "Number", fill_value)
     value = fill_value.item() if isinstance(fill_value, (Tensor, np.generic)) else fill_value
     kind = number_dtype(value) if dtype is None else as_dtype(dtype).numpy
-    data = np.full(_shape((), size, "full"), held(value, kind) if kind.kind == "f" else value, kind)
+    if kind.kind == "f" and (isinstance(value, complex) or not -65504 <= value <= 65504):  # more than the smallest dtype holds
+        value = held(value, kind)
+    data = np.full(_shape((), size, "full"), value, kind)
     return made(data if data.ndim else data[()], requires_grad, device, out)
 
 

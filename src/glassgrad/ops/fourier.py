@@ -12,6 +12,7 @@ from .. import errors
 from ..dtypes import FROM_NUMPY, defaults
 from ..tensor import Tensor
 from . import arrays
+from .creation import made
 from .declare import linear
 from .numpy_protocol import FUNCTIONS
 from .padding import pad
@@ -310,11 +311,9 @@ hfft2, ihfft2 = _plane("hfft2", _over_half, True, "hfftn"), _plane("ihfft2", _ov
 
 
 # ------------------------------------------------------------------------------------------------ frequencies
-def _frequencies(values: np.ndarray, n: int, d: float, dtype: Any, requires_grad: bool, out: Tensor | None) -> Tensor:
-    found = Tensor._wrap((values / (n * d) if n else values).astype((dtype or defaults.real).numpy))
-    if out is not None:
-        return into(out, found)
-    return found.requires_grad_(requires_grad)
+def _frequencies(values: np.ndarray, n: int, d: float, dtype: Any, requires_grad: bool, device: Any, out: Tensor | None) -> Tensor:
+    found = made((values / (n * d) if n else values).astype((dtype or defaults.real).numpy), requires_grad, device)
+    return found if out is None else into(out, found)
 
 
 def fftfreq(
@@ -322,14 +321,14 @@ def fftfreq(
 ) -> Tensor:
     """The frequencies of `fft`'s values, in cycles per unit of the sampling distance d: 0, 1, …, −2, −1, over n · d."""
     at = np.arange(n)
-    return _frequencies(np.where(at < (n + 1) // 2, at, at - n), n, d, dtype, requires_grad, out)
+    return _frequencies(np.where(at < (n + 1) // 2, at, at - n), n, d, dtype, requires_grad, device, out)
 
 
 def rfftfreq(
     n: int, d: float = 1.0, *, out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """The frequencies of `rfft`'s values: 0, 1, …, n // 2, over n · d."""
-    return _frequencies(np.arange(n // 2 + 1), n, d, dtype, requires_grad, out)
+    return _frequencies(np.arange(n // 2 + 1), n, d, dtype, requires_grad, device, out)
 
 
 def _shift(input: Tensor, dim: Any, back: bool) -> Tensor:

@@ -232,7 +232,7 @@ def held(value: Any, dtype: np.dtype) -> Any:
     try:
         found = dtype.type(value)
         lost = dtype.kind == "f" and math.isinf(found) and not math.isinf(value)
-    except (OverflowError, ValueError):
+    except (OverflowError, ValueError, TypeError):
         lost = True
     if lost:
         raise errors.explain(

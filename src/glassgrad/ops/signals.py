@@ -13,6 +13,7 @@ from .. import errors
 from ..dtypes import defaults
 from ..tensor import Tensor
 from .arrangements import unfold
+from .creation import made
 from .fourier import _c2c, _c2r, _r2c
 from .indexing import _embed_add
 from .joins import cat
@@ -37,11 +38,11 @@ def kaiser(beta: float) -> Callable[[np.ndarray, int], np.ndarray]:
     return lambda j, n: np.i0(beta * np.sqrt(np.maximum(1 - (2 * j / n - 1) ** 2, 0))) / np.i0(beta)
 
 
-def window(formula: Callable[[np.ndarray, int], np.ndarray], length: int, periodic: bool, dtype: Any, requires_grad: bool) -> Tensor:
+def window(formula: Callable[[np.ndarray, int], np.ndarray], length: int, periodic: bool, dtype: Any, requires_grad: bool, device: Any) -> Tensor:
     """The formula's values at 0, 1, … of a window that is as long, or, if it is one period, longer by one that is left out."""
     n = length - (not periodic)
     values = np.ones(length) if length < 2 else formula(np.arange(length, dtype=np.float64), n)
-    return Tensor._wrap(values.astype((dtype or defaults.real).numpy)).requires_grad_(requires_grad)
+    return made(values.astype((dtype or defaults.real).numpy), requires_grad, device)
 
 
 def _named(name: str, formula_of: Callable[..., Any], says: str) -> Any:
@@ -55,7 +56,7 @@ def _named(name: str, formula_of: Callable[..., Any], says: str) -> Any:
             raise RuntimeError(f"{name} expects floating point dtypes, got: {dtype}")
         if window_length < 0:
             raise RuntimeError(f"{name} requires non-negative window_length, got window_length={window_length}")
-        return window(formula_of(*shape, **named), window_length, periodic, dtype, requires_grad)
+        return window(formula_of(*shape, **named), window_length, periodic, dtype, requires_grad, device)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"A window of so many values, {says}; `periodic` for one period of a longer signal, else symmetric."

@@ -7,6 +7,7 @@ import weakref
 from typing import Any
 
 from ..errors import line_of
+from . import engines
 from .stat import Stat
 
 OPERATORS = {"truediv": "div", "rtruediv": "div", "rdiv": "div", "invert": "bitwise_not", "and": "bitwise_and", "or": "bitwise_or"}
@@ -169,7 +170,7 @@ class Call:
             return {"bool": "bool()", "float": "float()", "int": "int()", "index": "index()"}.get(self.name, f".{self.name}()")
         if not results:
             return ""
-        if all(not r.dtype.rpartition(".")[2].startswith(("float", "bfloat", "complex")) for r in results):
+        if all(not engines.is_differentiable(r.dtype) for r in results):
             kind = results[0].dtype.rpartition(".")[2]
             return f"{self.name} gives {'booleans' if kind == 'bool' else 'integers'}"
         if not self.enabled:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from . import engines
 from .calls import FACTORIES, LOOKS, Call, Seen, said
 from .knowledge import surrogate
 from .names import Names
@@ -53,7 +54,7 @@ def untracked(t: Any, name: str, recording: Recording | None, names: Names) -> V
             f"{name}.requires_grad_(True) before the forward, if it is to learn",
         )
     kind = str(t.dtype).rpartition(".")[2]
-    if not kind.startswith(("float", "bfloat", "complex")):
+    if not engines.is_differentiable(t.dtype):
         return Verdict(
             "cut",
             f"{name} cannot have a gradient: its dtype is {kind}.",

@@ -38,6 +38,11 @@ def engines() -> list[Any]:
     return [glassgrad] if other is None else [glassgrad, other]
 
 
+def is_differentiable(dtype: Any) -> bool:
+    """Whether values of a dtype, or of its name, can move a little: floating and complex ones."""
+    return str(dtype).rpartition(".")[2].startswith(("float", "bfloat", "complex"))
+
+
 def is_tensor(value: Any) -> bool:
     """Whether a value is a tensor of one of the engines."""
     if isinstance(value, glassgrad.Tensor):

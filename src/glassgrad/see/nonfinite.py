@@ -69,7 +69,7 @@ def bad_forward(recording: Recording | None, wanted: set[int] | None = None) -> 
         if not call.inputs or wanted is not None and call.index not in wanted or call.writes and call.name in ("fill_", "copy_"):
             continue
         for result in call.results:
-            if not result.dtype.rpartition(".")[2].startswith(("float", "bfloat", "complex")):
+            if not engines.is_differentiable(result.dtype):
                 continue
             s = result.summary()
             others = [x for x in call.inputs if x is not result]
@@ -321,7 +321,7 @@ def _bad_source(sight: Sight, node: Any) -> tuple[str, str] | None:
     if made is not None and all(x.finite for x in map(Seen.summary, made.inputs) if x is not None):
         return None
     for call in sight.recording.calls:
-        floating = any(r.dtype.rpartition(".")[2].startswith(("float", "bfloat", "complex")) for r in call.results)  # not the mask that isnan gave
+        floating = any(engines.is_differentiable(r.dtype) for r in call.results)  # not the mask that isnan gave
         for seen in call.inputs if call.index in wanted and floating else ():
             s2 = seen.summary()
             if s2 is not None and not s2.finite and (seen.call is None or not seen.call.inputs or seen.call.writes):

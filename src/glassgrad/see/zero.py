@@ -182,7 +182,7 @@ def _zero_factor(sight: Sight, node: Any, slot: int) -> str:
         if (
             value is not None
             and (edge is None or edge[0] not in own)
-            and s.dtype.rpartition(".")[2].startswith(("float", "bfloat", "complex"))
+            and engines.is_differentiable(s.dtype)
             and value.numel()
             and Stat.of(value).norm == 0
         ):
