@@ -71,6 +71,16 @@ def test_an_exception(script, capsys):
     assert "h was overwritten at train.py:6 after exp at train.py:4 had saved it" in out and "h = h + 1" in out
 
 
+def test_an_option_behind_the_script_is_the_scripts(script, capsys):
+    code, out, err = run(capsys, "why", script("""
+        import sys
+        print(sys.argv[1:])
+        loss = T.ones(2, requires_grad=True).sum()
+        loss.backward()
+    """), "--html", "a.html")  # fmt: skip
+    assert code == 0 and "['--html', 'a.html']" in out and "stands before the script's name" in err and not os.path.exists("a.html")
+
+
 def test_arguments_variables_and_exit_codes(script, capsys):
     path = script("""
         import sys

@@ -134,6 +134,8 @@ def _why(args: argparse.Namespace) -> int:
     from .study import StudyError
     from .writing import write_atomically
 
+    if not args.html and "--html" in args.arguments:
+        print("glassgrad why: --html went to the script; the report's --html FILE stands before the script's name", file=sys.stderr)
     try:
         if args.html:
             _check_writable(args.html)

@@ -26,10 +26,9 @@ TERMS = 24
 PIECE = 4096  # elements whose integrands are held at once
 
 
-def _wide(function: Callable[[np.ndarray], np.ndarray]) -> Any:
-    """A function of flat float64 arrays, for arrays of any shape and floating dtype, some elements at a time."""
+def _wide(name: str, function: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """A function of flat float64 arrays, for arrays of any shape and floating dtype, some elements at a time; the name is that in formulas."""
 
-    @arrays.array_function
     def call(x: Any) -> Any:
         flat = np.ravel(np.asarray(x, np.float64))
         with np.errstate(all="ignore"):
@@ -37,7 +36,8 @@ def _wide(function: Callable[[np.ndarray], np.ndarray]) -> Any:
         found = np.concatenate(pieces) if pieces else flat
         return found.reshape(np.shape(x)).astype(x.dtype)[()]
 
-    return call
+    call.__name__ = name
+    return arrays.array_function(call)
 
 
 @functools.cache
@@ -148,8 +148,9 @@ def _y(n: int) -> Callable[[np.ndarray], np.ndarray]:
     return call
 
 
-i0e_of, i1e_of = _wide(_i_scaled(0)), _wide(_i_scaled(1))
-i0_of, i1_of = _wide(lambda x: _i_scaled(0)(x) * np.exp(np.abs(x))), _wide(lambda x: _i_scaled(1)(x) * np.exp(np.abs(x)))
+i0e_of, i1e_of = _wide("i0e", _i_scaled(0)), _wide("i1e", _i_scaled(1))
+i0_of = _wide("i0", lambda x: _i_scaled(0)(x) * np.exp(np.abs(x)))
+i1_of = _wide("i1", lambda x: _i_scaled(1)(x) * np.exp(np.abs(x)))
 i0 = elementwise("i0", lambda self: i0_of(self), lambda self: i1_of(self), refuses={"c": "i0_vml_cpu"}, doc="I₀(input), Bessel's modified function.")
 i0e = elementwise("i0e", lambda self: i0e_of(self), lambda self, result: i1e_of(self) - np.sign(self) * result, node="SpecialI0EBackward0",
                   refuses={"c": "i0e_cpu"}, method=False, doc="e^(−|input|) I₀(input).")  # fmt: skip
@@ -169,7 +170,7 @@ FUNCTIONS |= {i0_of: i0, i0e_of: i0e, i1_of: i1, i1e_of: i1e}
 
 def _plain(name: str, function: Callable[[np.ndarray], np.ndarray], says: str) -> Any:
     """A function that has no derivative here, as in PyTorch."""
-    wide = _wide(function)
+    wide = _wide(name, function)
 
     def call(input: Tensor, *, out: Tensor | None = None) -> Tensor:
         if not isinstance(input, Tensor):

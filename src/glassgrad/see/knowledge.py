@@ -314,7 +314,8 @@ def traced(rule: Any, names: tuple[str, ...]) -> str:
         elif f is operator.getitem:
             text.append((of(args[0], 9), 9))
         else:
-            name = SHORT.get(getattr(f, "__name__", "f"), getattr(f, "__name__", "f"))
+            name = getattr(f, "__name__", "f").removesuffix("_of")
+            name = SHORT.get(name, name)
             text.append((f"{name}({', '.join(of(a) for a in args)})", 9))
     return text[result.index][0]
 
